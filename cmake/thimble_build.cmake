@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# The flags every target shares, and one function a kind of target.
+
+set(THIMBLE_WARNINGS -Wall -Wextra -Wpedantic -Werror -Wshadow -Wundef -Wvla -Wcast-qual
+    -Wwrite-strings -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
+    -Wimplicit-fallthrough -Wno-format-nonliteral)
+
+add_library(thimble_flags INTERFACE)
+target_compile_options(thimble_flags INTERFACE ${THIMBLE_WARNINGS} -fno-common
+    -ffunction-sections -fdata-sections)
+if(THIMBLE_SANITIZE)
+    target_compile_options(thimble_flags INTERFACE -fsanitize=address,undefined
+        -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(thimble_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(THIMBLE_MUTATION)
+    target_compile_definitions(thimble_flags INTERFACE TH_MUTATION=1)
+endif()
+if(THIMBLE_FUZZ)
+    target_compile_options(thimble_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# thimble_library(NAME FOLDER...): a static library of every .c file in the folders.
+function(thimble_library name)
+    set(sources)
+    foreach(folder ${ARGN})
+        file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+        list(APPEND sources ${found})
+    endforeach()
+    add_library(${name} STATIC ${sources})
+    target_include_directories(${name} PUBLIC
+        $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
+        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+        PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:thimble_flags>)
+endfunction()
+
+# thimble_program(NAME SOURCES sources... LIBS libs...)
+function(thimble_program name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE ${arg_LIBS} thimble_flags)
+endfunction()
