@@ -27,12 +27,19 @@ function(thimble_library name)
         file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
         list(APPEND sources ${found})
     endforeach()
+    if(NOT sources)
+        return()
+    endif()
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC
         $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
         PRIVATE ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:thimble_flags>)
+    if(NOT name STREQUAL thimble)
+        target_link_libraries(${name} PUBLIC thimble)
+        target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+    endif()
 endfunction()
 
 # thimble_program(NAME SOURCES sources... LIBS libs...)

@@ -73,12 +73,30 @@ struct th_system_ops {
 
 /* A part a machine does not have is {NULL, NULL}. Clock and entropy are required. */
 struct th_board {
-    struct { const struct th_clock_ops *ops; void *ctx; } clock;
-    struct { const struct th_entropy_ops *ops; void *ctx; } entropy;
-    struct { const struct th_flash_ops *ops; void *ctx; } flash;
-    struct { const struct th_pin_ops *ops; void *ctx; } pins;
-    struct { const struct th_rtc_ops *ops; void *ctx; } rtc;
-    struct { const struct th_system_ops *ops; void *ctx; } system;
+    struct {
+        const struct th_clock_ops *ops;
+        void *ctx;
+    } clock;
+    struct {
+        const struct th_entropy_ops *ops;
+        void *ctx;
+    } entropy;
+    struct {
+        const struct th_flash_ops *ops;
+        void *ctx;
+    } flash;
+    struct {
+        const struct th_pin_ops *ops;
+        void *ctx;
+    } pins;
+    struct {
+        const struct th_rtc_ops *ops;
+        void *ctx;
+    } rtc;
+    struct {
+        const struct th_system_ops *ops;
+        void *ctx;
+    } system;
     struct th_net net;
 };
 

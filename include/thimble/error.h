@@ -5,7 +5,8 @@
  *
  *   0                      no error
  *   1 .. TH_ERR_FENCE - 1  the call did nothing and may be made again as its remedy says
- *   TH_ERR_FENCE ..        the connection is dead; the first such error sticks until the next attempt
+ *   TH_ERR_FENCE ..        the connection is dead; the first such error sticks until the next
+ * attempt
  */
 #ifndef THIMBLE_ERROR_H
 #define THIMBLE_ERROR_H
@@ -13,19 +14,19 @@
 #define TH_ERR_FENCE 64
 
 /* LAYER, in the order a connection comes up; `th_layer_name()` gives the words. */
-#define TH_LAYER_LIST(X)                                                                           \
-    X(NONE, "")                                                                                    \
-    X(CALL, "call")               /* the caller's argument or timing */                            \
-    X(FILE, "file")               /* a key, certificate or settings file */                        \
-    X(NAME, "name")               /* the broker's name into an address */                          \
-    X(TCP, "tcp")                                                                                  \
-    X(TLS, "tls")                                                                                  \
-    X(TRUST, "trust")             /* the broker's certificate, or the broker's view of ours */     \
-    X(SERVER_NAME, "server name")                                                                  \
-    X(DATE, "date")                                                                                \
-    X(MEMORY, "memory")                                                                            \
-    X(CONNACK, "connack")                                                                          \
-    X(PROTOCOL, "protocol")       /* MQTT after CONNECT */                                         \
+#define TH_LAYER_LIST(X)                                                           \
+    X(NONE, "")                                                                    \
+    X(CALL, "call") /* the caller's argument or timing */                          \
+    X(FILE, "file") /* a key, certificate or settings file */                      \
+    X(NAME, "name") /* the broker's name into an address */                        \
+    X(TCP, "tcp")                                                                  \
+    X(TLS, "tls")                                                                  \
+    X(TRUST, "trust") /* the broker's certificate, or the broker's view of ours */ \
+    X(SERVER_NAME, "server name")                                                  \
+    X(DATE, "date")                                                                \
+    X(MEMORY, "memory")                                                            \
+    X(CONNACK, "connack")                                                          \
+    X(PROTOCOL, "protocol") /* MQTT after CONNECT */                               \
     X(KEEP_ALIVE, "keep-alive")
 
 /* X(number, NAME, LAYER, text, remedy) */

@@ -31,8 +31,8 @@ bool th_address_parse(const char *text, struct th_address *out);
 struct th_net_ops {
     /* True when the machine has a network at all (Wi-Fi associated, address assigned). */
     bool (*up)(void *ctx);
-    /* Starts looking up `name` (NUL-terminated, lives until resolved or cancelled). Literals are the
-     * link's affair and never come here. */
+    /* Starts looking up `name` (NUL-terminated, lives until resolved or cancelled). Literals are
+     * the link's affair and never come here. */
     void (*resolve)(void *ctx, const char *name, uint16_t port);
     /* How the look-up stands: > 0 the number of addresses written, best first (RFC 6724 order where
      * the machine can); 0 still going; < 0 it failed, and `out_failure` says how. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes travel as spans: where they begin and how many there are. A span owns nothing; each function
- * that takes one says how long the bytes must stay.
+ * Bytes travel as spans: where they begin and how many there are. A span owns nothing; each
+ * function that takes one says how long the bytes must stay.
  */
 #ifndef THIMBLE_SPAN_H
 #define THIMBLE_SPAN_H

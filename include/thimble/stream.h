@@ -5,8 +5,8 @@
  *   wire    what a machine supplies: one TCP connection, non-blocking, copying (recv/send on Linux,
  *           pbufs on lwIP, a pipe in the simulator). It buffers nothing of its own.
  *   stream  what MQTT stands on: an ordered, flow-controlled byte stream that *lends its own
- *           buffers*, so that a packet is encoded straight into a TLS record and parsed where it was
- *           decrypted. Streams stack: a TLS engine or `th_plain` over a wire, WebSocket framing over
+ *           buffers*, so that a packet is encoded straight into a TLS record and parsed where it
+ * was decrypted. Streams stack: a TLS engine or `th_plain` over a wire, WebSocket framing over
  *           either of them.
  *
  * Both are vtables with their context first, and are polled: no call blocks, nothing calls back.
@@ -62,8 +62,8 @@ struct th_stream_ops {
     struct th_span (*rx)(void *ctx);
     /* The first `len` of them are used up. */
     void (*rx_taken)(void *ctx, size_t len);
-    /* Room for bytes to send, valid until `tx_put`, `poll` or `close`. NULL and *room = 0 when there
-     * is none now. */
+    /* Room for bytes to send, valid until `tx_put`, `poll` or `close`. NULL and *room = 0 when
+     * there is none now. */
     uint8_t *(*tx)(void *ctx, size_t *room);
     /* The first `len` bytes of that room are to be sent (at the next `poll`). */
     void (*tx_put)(void *ctx, size_t len);

@@ -40,12 +40,12 @@ struct th_identity {
 
 /* ---- how to connect ---- */
 
-enum th_fragment_length { /* RFC 6066 §4 */
-    TH_FRAGMENT_16384 = 0, /* do not ask */
-    TH_FRAGMENT_512 = 512,
-    TH_FRAGMENT_1024 = 1024,
-    TH_FRAGMENT_2048 = 2048,
-    TH_FRAGMENT_4096 = 4096,
+enum th_fragment_length {                        /* RFC 6066 §4 */
+                          TH_FRAGMENT_16384 = 0, /* do not ask */
+                          TH_FRAGMENT_512 = 512,
+                          TH_FRAGMENT_1024 = 1024,
+                          TH_FRAGMENT_2048 = 2048,
+                          TH_FRAGMENT_4096 = 4096,
 };
 
 struct th_tls_config {
@@ -62,19 +62,19 @@ struct th_tls_start {
     const struct th_tls_config *config;
     const char *server_name;
     struct th_wire wire;
-    struct th_span session;   /* from `session()` of an earlier connection of the same backend,
-                                 after th_session_open(); len 0 for a full handshake */
-    struct th_span scratch;   /* memory lent for the handshake alone: not touched any more once the
-                                 stream is OPEN, ENDED or FAILED. At least `scratch_size` */
+    struct th_span session; /* from `session()` of an earlier connection of the same backend,
+                               after th_session_open(); len 0 for a full handshake */
+    struct th_span scratch; /* memory lent for the handshake alone: not touched any more once the
+                               stream is OPEN, ENDED or FAILED. At least `scratch_size` */
 };
 
 struct th_tls_info {
-    uint16_t version;         /* 0x0303 TLS 1.2, 0x0304 TLS 1.3 */
-    uint16_t suite;           /* IANA number */
-    const char *suite_name;   /* IANA name, "unknown" */
+    uint16_t version;       /* 0x0303 TLS 1.2, 0x0304 TLS 1.3 */
+    uint16_t suite;         /* IANA number */
+    const char *suite_name; /* IANA name, "unknown" */
     bool resumed;
-    bool client_certificate;  /* ours was asked for and sent (always false when resumed) */
-    uint32_t bytes_in, bytes_out; /* on the wire, handshake only */
+    bool client_certificate;        /* ours was asked for and sent (always false when resumed) */
+    uint32_t bytes_in, bytes_out;   /* on the wire, handshake only */
     struct th_trust_summary server; /* when resumed, only what the stored session kept */
 };
 
@@ -115,8 +115,8 @@ const char *th_tls_suite_name(uint16_t suite);
 #define TH_SESSION_OPENSSL  (TH_SESSION_OVERHEAD + 4096)
 
 struct th_session_bond {
-    uint8_t broker;           /* index in the link's list */
-    int64_t not_after_s;      /* of the server's chain */
+    uint8_t broker;      /* index in the link's list */
+    int64_t not_after_s; /* of the server's chain */
     uint8_t policy[TH_SHA256_BYTES];
     uint8_t certificate[TH_SHA256_BYTES]; /* SHA-256 of our own; zeros when none */
 };

@@ -43,18 +43,18 @@ enum th_date_verdict {
     TH_DATE_NOT_YET,     /* refuse */
 };
 
-/* notAfter < floor refuses. TRUSTED judges both dates. HINT never refuses. Not valid yet against the
- * floor alone is PROVISIONAL. */
+/* notAfter < floor refuses. TRUSTED judges both dates. HINT never refuses. Not valid yet against
+ * the floor alone is PROVISIONAL. */
 enum th_date_verdict th_trust_date(const struct th_clock_view *clock, int64_t not_before_s,
                                    int64_t not_after_s);
 
 /* How anchors and fingerprints go together. Pins always apply in addition to either. */
 enum th_trust_mode {
-    TH_TRUST_ANCHORS = 0,          /* a chain to an anchor; fingerprints, if any, in addition */
-    TH_TRUST_FINGERPRINT_INSTEAD,  /* the server's own certificate has one of the fingerprints; no
-                                      chain, no name, no dates are judged */
-    TH_TRUST_INSECURE_BENCH_ONLY,  /* nothing is judged. Left out of builds that define
-                                      TH_NO_INSECURE: then it is refused as TH_ERR_CONFIG */
+    TH_TRUST_ANCHORS = 0,         /* a chain to an anchor; fingerprints, if any, in addition */
+    TH_TRUST_FINGERPRINT_INSTEAD, /* the server's own certificate has one of the fingerprints; no
+                                     chain, no name, no dates are judged */
+    TH_TRUST_INSECURE_BENCH_ONLY, /* nothing is judged. Left out of builds that define
+                                     TH_NO_INSECURE: then it is refused as TH_ERR_CONFIG */
 };
 
 /* Everything it points to must live and stay unchanged as long as the policy is in use. */
@@ -101,10 +101,10 @@ struct th_trust_summary {
     char subject[TH_FAILURE_NAME_MAX]; /* common name, or the first DNS name */
     char issuer[TH_FAILURE_NAME_MAX];  /* its issuer's common name */
     int64_t not_before_s, not_after_s; /* the narrowest over the whole chain */
-    int64_t floor_s;                   /* the latest notBefore in the chain: where the clock floor may
-                                          go once the chain's signatures are verified (C1) */
-    enum th_date_verdict dates;        /* the worst over the chain */
-    uint8_t sha256[TH_SHA256_BYTES];   /* its fingerprint */
+    int64_t floor_s;                 /* the latest notBefore in the chain: where the clock floor may
+                                        go once the chain's signatures are verified (C1) */
+    enum th_date_verdict dates;      /* the worst over the chain */
+    uint8_t sha256[TH_SHA256_BYTES]; /* its fingerprint */
 };
 
 /* Fields are private to src/trust; the size is public (see docs/footprint.md). The state of the DER
@@ -112,9 +112,9 @@ struct th_trust_summary {
 struct th_trust_check;
 size_t th_trust_check_size(void);
 
-/* Begins a chain. `server_name` is a DNS name or an IP address literal (no brackets); NULL judges no
- * name and is allowed only with FINGERPRINT_INSTEAD and INSECURE. Policy, hashes and name must live
- * until the end of the check. */
+/* Begins a chain. `server_name` is a DNS name or an IP address literal (no brackets); NULL judges
+ * no name and is allowed only with FINGERPRINT_INSTEAD and INSECURE. Policy, hashes and name must
+ * live until the end of the check. */
 void th_trust_begin(struct th_trust_check *check, const struct th_trust *trust,
                     const struct th_hashes *hashes, const char *server_name);
 

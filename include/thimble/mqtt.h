@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The MQTT client session: 3.1.1 and 5.0, sans-I/O. It stands on a `struct th_stream`, encodes
+ * straight into the room that stream lends and parses where the bytes lie. Time is an argument,
+ * events are pulled, memory is the caller's, nothing is allocated.
+ *
+ * Life of a session:
+ *   th_mqtt_init → [ th_mqtt_connect over a fresh stream → th_mqtt_next … → failure or end ] repeat
+ * What survives between two connections (outbox, inbound QoS 2 identifiers) is in the outbox.
+ *
+ * The application normally uses `th_link`, which makes streams and reconnects; this header is what
+ * both stand on. docs/mqtt-conformance.md lists each clause with its test.
+ */
+#ifndef THIMBLE_MQTT_H
+#define THIMBLE_MQTT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <thimble/failure.h>
+#include <thimble/mqtt_property.h>
+#include <thimble/outbox.h>
+#include <thimble/span.h>
+#include <thimble/stream.h>
+#include <thimble/time.h>
+
+/* ---- protocol version: a const table; naming one links it ---- */
+
+struct th_mqtt_version;
+extern const struct th_mqtt_version th_mqtt_v311;
+extern const struct th_mqtt_version th_mqtt_v5;
+
+/* ---- configuration: lives and stays unchanged as long as the session ---- */
+
+#define TH_MQTT_KEEP_ALIVE_DEFAULT_S  60
+#define TH_MQTT_KEEP_ALIVE_OFF        UINT16_MAX /* half-open connections are then never noticed */
+#define TH_MQTT_ANSWER_TIMEOUT_MS     20000      /* default for CONNACK and PINGRESP */
+#define TH_MQTT_SESSION_NEVER_EXPIRES UINT32_MAX
+
+enum th_mqtt_qos { TH_MQTT_QOS0, TH_MQTT_QOS1, TH_MQTT_QOS2 };
+
+struct th_mqtt_will {
+    struct th_span topic;   /* a topic name, 1..65535 bytes */
+    struct th_span payload; /* 0..65535 bytes */
+    enum th_mqtt_qos qos;
+    bool retain;
+    const struct th_mqtt_property *properties; /* 5.0: will delay, expiry, content type ... */
+    uint8_t property_count;
+};
+
+/* One topic the session may shorten to an alias (5.0), in order of alias: the first is alias 1. */
+struct th_mqtt_alias {
+    struct th_span topic;
+};
+
+struct th_mqtt_config {
+    const struct th_mqtt_version *version;
+    struct th_span client_id;    /* 0..65535 bytes of UTF-8; empty: the broker assigns one (3.1.1
+                                    then needs clean_start) */
+    bool clean_start;            /* 3.1.1: clean session */
+    bool user_set, password_set; /* an empty user name or password is something else than none */
+    struct th_span user, password;
+    const struct th_mqtt_will *will; /* NULL: none */
+    uint16_t keep_alive_s;           /* 0: TH_MQTT_KEEP_ALIVE_DEFAULT_S; or ..._OFF */
+    uint32_t answer_timeout_ms;      /* 0: TH_MQTT_ANSWER_TIMEOUT_MS */
+    uint32_t session_expiry_s;       /* 5.0; 3.1.1 keeps for ever unless clean_start */
+    uint16_t receive_maximum;        /* 5.0: inbound QoS 1 and 2 unacknowledged; 0: as many inbound
+                                        QoS 2 identifiers as the outbox holds */
+    uint16_t inflight_maximum;    /* outbound QoS 1 and 2 unacknowledged; 0: 65535. The smaller of
+                                     this and the broker's Receive Maximum holds */
+    uint32_t maximum_packet_size; /* 5.0: announced, enforced; 0: none announced. Inbound payloads
+                                     stream, so it need not be as small as the buffer */
+    const struct th_mqtt_property *properties; /* 5.0: further CONNECT properties: user properties,
+                                        request/response information, authentication */
+    uint8_t property_count;
+
+    uint8_t *rx;    /* where packets are put together that arrive in pieces */
+    size_t rx_room; /* at least 64. A message whose packet is at most this long is one event; a
+                       larger one comes as BEGIN, CHUNK…, END, each chunk this long but the last */
+    struct th_outbox outbox; /* {NULL, NULL}: QoS 0 only, inbound QoS 2 refused at subscription */
+
+    const struct th_mqtt_alias *aliases; /* 5.0, outbound; the broker may allow fewer */
+    uint8_t alias_count;                 /* at most 32 */
+    uint8_t *alias_rx;                   /* 5.0, inbound: memory for the topics of the aliases */
+    size_t alias_rx_room;                /* the sum of (topic length + 2) it can hold */
+    uint16_t alias_rx_maximum;           /* announced Topic Alias Maximum; 0: none */
+};
+
+/* ---- session: fields private, size public ---- */
+
+enum th_mqtt_state {
+    TH_MQTT_IDLE,       /* no connection */
+    TH_MQTT_CONNECTING, /* CONNECT is on its way */
+    TH_MQTT_CONNECTED,
+    TH_MQTT_CLOSING, /* DISCONNECT is on its way */
+};
+
+/* th_mqtt_session.h shows the fields for their size; read them through the calls below. */
+#include <thimble/mqtt_session.h>
+
+/* TH_ERR_INVALID or TH_ERR_CONFIG when the configuration breaks a rule (client id, user, will,
+ * properties not allowed in CONNECT, QoS 1/2 will is fine without outbox). Sends nothing. */
+enum th_error th_mqtt_init(struct th_mqtt *mqtt, const struct th_mqtt_config *config);
+
+/* Starts a connection over an OPEN stream that has carried nothing yet and lives until the session
+ * is IDLE again. CONNECT leaves with the next th_mqtt_next(). BAD_STATE when not IDLE. */
+enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uint32_t now_ms);
+
+/* The stream is gone or is being taken away: back to IDLE. Nothing is sent. Outbox and inbound QoS
+ * 2 identifiers stay. Safe in any state. */
+void th_mqtt_abandon(struct th_mqtt *mqtt);
+
+enum th_mqtt_state th_mqtt_state(const struct th_mqtt *mqtt);
+
+/* Milliseconds until th_mqtt_next() must be called even if no byte moves; TH_FOREVER when never. */
+uint32_t th_mqtt_deadline(const struct th_mqtt *mqtt, uint32_t now_ms);
+
+/* ---- events ---- */
+
+enum th_mqtt_event_kind {
+    TH_MQTT_EVENT_CONNECTED, /* CONNACK accepted: `connack` */
+    TH_MQTT_EVENT_MESSAGE,   /* one whole message: `message` */
+    TH_MQTT_EVENT_BEGIN,     /* a message too large for the buffer: `message` without payload */
+    TH_MQTT_EVENT_CHUNK,     /* its next bytes: `chunk` */
+    TH_MQTT_EVENT_END,       /* it is whole. Cut connections give no END: forget what came */
+    TH_MQTT_EVENT_PUBLISHED, /* a QoS 1 or 2 message is done with: `ack` */
+    TH_MQTT_EVENT_SENT, /* the last byte of a streamed QoS 0 message is with the stream: `ack` */
+    TH_MQTT_EVENT_SUBSCRIBED,   /* `ack`, a code for each filter in the order asked */
+    TH_MQTT_EVENT_UNSUBSCRIBED, /* `ack`; codes only in 5.0 */
+    TH_MQTT_EVENT_AUTH,   /* 5.0: the broker wants the next step: `ack`; th_mqtt_auth() answers */
+    TH_MQTT_EVENT_FAILED, /* the connection is dead: `failure`; the session is IDLE now. Where
+                             the protocol asks for it, DISCONNECT with the reason was sent */
+    TH_MQTT_EVENT_CLOSED, /* the end asked for with th_mqtt_disconnect(); the session is IDLE */
+};
+
+struct th_mqtt_message {
+    struct th_span topic;   /* the full name, aliases resolved */
+    struct th_span payload; /* BEGIN: empty */
+    uint32_t payload_len;   /* BEGIN: of the whole payload; else as payload.len */
+    enum th_mqtt_qos qos;
+    bool retain, dup;
+    struct th_span properties; /* 5.0: validated; read with th_mqtt_property_*(). Else empty */
+};
+
+struct th_mqtt_chunk {
+    struct th_span bytes;
+    uint32_t offset; /* of its first byte in the payload */
+};
+
+struct th_mqtt_connack {
+    bool session_present;
+    uint16_t resent;       /* stored messages that will now be sent again */
+    bool resent_as_new;    /* session_present was 0: they go as new messages, without DUP; a QoS 1
+                              message or a QoS 2 message before PUBREC may arrive twice */
+    uint16_t keep_alive_s; /* in force: the broker's when it sent one; 0: off */
+    uint16_t receive_maximum;     /* in force for what we send */
+    uint32_t maximum_packet_size; /* the broker's; UINT32_MAX when none */
+    uint8_t maximum_qos;
+    bool retain_available, wildcard_available, subscription_id_available, shared_available;
+    uint16_t topic_alias_maximum;
+    struct th_span client_id; /* assigned by the broker, else empty. Keep a copy and configure it to
+                                 come back to this session */
+    struct th_span properties;
+};
+
+struct th_mqtt_ack {
+    uint16_t id;          /* what the call gave; 0 for AUTH */
+    uint8_t reason_code;  /* PUBLISHED, AUTH; 0 in 3.1.1. 0x80 and above: refused by the broker */
+    struct th_span codes; /* SUBSCRIBED, UNSUBSCRIBED: one byte for each filter */
+    struct th_span properties;
+};
+
+struct th_mqtt_event {
+    enum th_mqtt_event_kind kind;
+    union {
+        struct th_mqtt_connack connack;
+        struct th_mqtt_message message;
+        struct th_mqtt_chunk chunk;
+        struct th_mqtt_ack ack;
+        struct th_failure failure;
+    } u;
+};
+
+/* Sends what is to be sent, takes in what has arrived, watches the clock, and gives the next event;
+ * false when there is none now. Spans in the event live until the next call to the session. A
+ * message's acknowledgement is sent when the *next* call shows that the application is done with
+ * it; inbound QoS 2 identifiers are stored before delivery. */
+bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *event);
+
+/* ---- publishing ---- */
+
+/* Where a large payload comes from. `read` copies up to `room` bytes from `offset` and returns how
+ * many (0: none now, asked again later). It may be asked for any offset again, at QoS > 0 also
+ * after a reconnect. Lives until SENT or PUBLISHED. */
+struct th_mqtt_source {
+    size_t (*read)(void *user, uint32_t offset, uint8_t *into, size_t room);
+    void *user;
+    uint32_t len; /* of the whole payload, at most 268,435,455 less topic and header */
+};
+
+struct th_mqtt_publish {
+    struct th_span topic;   /* 1..65535 bytes, no wildcards; ignored where `alias` is set */
+    struct th_span payload; /* copied before the call returns */
+    const struct th_mqtt_source *source; /* instead of payload; the whole struct then lives until
+                                            SENT or PUBLISHED. One source at a time is on its way */
+    enum th_mqtt_qos qos;
+    bool retain;
+    uint8_t alias; /* 1..alias_count: that configured topic, shortened where the broker
+                      allows it; 0: `topic` */
+    const struct th_mqtt_property *properties; /* 5.0 */
+    uint8_t property_count;
+};
+
+/* TH_OK: encoded, stored at QoS > 0 (`*id`, may be NULL, then names it until PUBLISHED). Errors,
+ * all below the fence, nothing was sent or stored: AGAIN (no room: poll, call again), INVALID,
+ * TOO_LARGE, NOT_CONNECTED (QoS 0 only; QoS 1 and 2 are taken into the outbox while unconnected),
+ * OUTBOX_FULL, QUOTA, NOT_ALLOWED (maximum QoS, retain), NO_OUTBOX, STORE. */
+enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
+                              uint16_t *id);
+
+/* ---- subscribing ---- */
+
+enum th_mqtt_retain_handling { /* 5.0 §3.8.3.1 */
+                               TH_MQTT_RETAINED_SEND,
+                               TH_MQTT_RETAINED_SEND_IF_NEW,
+                               TH_MQTT_RETAINED_DO_NOT_SEND,
+};
+
+struct th_mqtt_filter {
+    struct th_span filter; /* a topic filter; "$share/group/…" in 5.0 */
+    enum th_mqtt_qos qos;
+    bool no_local, retain_as_published;           /* 5.0 */
+    enum th_mqtt_retain_handling retain_handling; /* 5.0 */
+};
+
+#define TH_MQTT_REQUESTS_MAX 4 /* SUBSCRIBE and UNSUBSCRIBE unanswered at a time */
+
+/* Copied before they return; `*id` as above. Errors: AGAIN, INVALID, TOO_LARGE (the packet must fit
+ * the stream's empty buffer), NOT_CONNECTED, QUOTA (TH_MQTT_REQUESTS_MAX), NOT_ALLOWED. */
+enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
+                                uint16_t count, const struct th_mqtt_property *properties,
+                                uint8_t property_count, uint16_t *id);
+enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *filters,
+                                  uint16_t count, const struct th_mqtt_property *properties,
+                                  uint8_t property_count, uint16_t *id);
+
+/* ---- the rest ---- */
+
+/* Enhanced authentication (5.0): the next step (0x18) or re-authentication (0x19). */
+enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
+                           const struct th_mqtt_property *properties, uint8_t property_count);
+
+/* The orderly end: DISCONNECT, then CLOSED. `reason_code` 0x00, or 0x04 to have the will
+ * sent; 3.1.1 knows only 0x00. */
+enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
+                                 const struct th_mqtt_property *properties, uint8_t property_count);
+
+/* Messages in the outbox that are not done with. */
+uint16_t th_mqtt_pending(const struct th_mqtt *mqtt);
+
+#endif

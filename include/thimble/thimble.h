@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything an application may include. */
+#ifndef THIMBLE_THIMBLE_H
+#define THIMBLE_THIMBLE_H
+
+#include <thimble/board.h>
+#include <thimble/error.h>
+#include <thimble/failure.h>
+#include <thimble/link.h>
+#include <thimble/mqtt.h>
+#include <thimble/net.h>
+#include <thimble/span.h>
+#include <thimble/stream.h>
+#include <thimble/time.h>
+#include <thimble/tls.h>
+#include <thimble/topic.h>
+#include <thimble/trust.h>
+
+#endif
