@@ -31,8 +31,8 @@ struct th_failure {
 /* A failure with nothing known but its error. */
 struct th_failure th_failure_of(enum th_error error);
 
-/* Puts `text` into `failure->name`, cut with "..." and with control characters replaced: it comes
- * from the peer and goes to a terminal. */
+/* Puts `text` into `failure->name`, cut with "..." and with every byte but printable ASCII shown as
+ * '?': it comes from the peer and goes to a terminal. */
 void th_failure_name(struct th_failure *failure, struct th_span text);
 
 /* One line of at most `room - 1` characters: layer, text and evidence, without the remedy
