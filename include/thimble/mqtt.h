@@ -129,9 +129,11 @@ enum th_mqtt_event_kind {
     TH_MQTT_EVENT_SUBSCRIBED,   /* `ack`, a code for each filter in the order asked */
     TH_MQTT_EVENT_UNSUBSCRIBED, /* `ack`; codes only in 5.0 */
     TH_MQTT_EVENT_AUTH,   /* 5.0: the broker wants the next step: `ack`; th_mqtt_auth() answers */
-    TH_MQTT_EVENT_FAILED, /* the connection is dead: `failure`; the session is IDLE now. Where
-                             the protocol asks for it, DISCONNECT with the reason was sent */
-    TH_MQTT_EVENT_CLOSED, /* the end asked for with th_mqtt_disconnect(); the session is IDLE */
+    TH_MQTT_EVENT_FAILED, /* the connection is dead: `failure`; the session is IDLE now and has
+                             closed the stream. Where the protocol asks for it, DISCONNECT with the
+                             reason was sent */
+    TH_MQTT_EVENT_CLOSED, /* the end asked for with th_mqtt_disconnect(): all was sent, the stream
+                             is closed in good order, the session is IDLE */
 };
 
 struct th_mqtt_message {
@@ -159,6 +161,7 @@ struct th_mqtt_connack {
     uint8_t maximum_qos;
     bool retain_available, wildcard_available, subscription_id_available, shared_available;
     uint16_t topic_alias_maximum;
+    uint32_t session_expiry_s; /* in force: the broker's when it sent one */
     struct th_span client_id; /* assigned by the broker, else empty. Keep a copy and configure it to
                                  come back to this session */
     struct th_span properties;
@@ -190,9 +193,13 @@ bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *e
 
 /* ---- publishing ---- */
 
+#define TH_MQTT_SOURCE_BROKEN SIZE_MAX
+
 /* Where a large payload comes from. `read` copies up to `room` bytes from `offset` and returns how
- * many (0: none now, asked again later). It may be asked for any offset again, at QoS > 0 also
- * after a reconnect. Lives until SENT or PUBLISHED. */
+ * many (0: none now, asked again at the next th_mqtt_next; TH_MQTT_SOURCE_BROKEN: there will never
+ * be more, which ends the connection with MQTT_SOURCE, as half a message cannot be taken back). It
+ * may be asked for any offset again, at QoS > 0 also after a reconnect. It must not call the
+ * session. Lives until SENT or PUBLISHED. */
 struct th_mqtt_source {
     size_t (*read)(void *user, uint32_t offset, uint8_t *into, size_t room);
     void *user;
@@ -203,7 +210,8 @@ struct th_mqtt_publish {
     struct th_span topic;   /* 1..65535 bytes, no wildcards; ignored where `alias` is set */
     struct th_span payload; /* copied before the call returns */
     const struct th_mqtt_source *source; /* instead of payload; the whole struct then lives until
-                                            SENT or PUBLISHED. One source at a time is on its way */
+                                            SENT or PUBLISHED (or, at QoS 0, FAILED). One source at
+                                            a time is on its way */
     enum th_mqtt_qos qos;
     bool retain;
     uint8_t alias; /* 1..alias_count: that configured topic, shortened where the broker
@@ -213,9 +221,13 @@ struct th_mqtt_publish {
 };
 
 /* TH_OK: encoded, stored at QoS > 0 (`*id`, may be NULL, then names it until PUBLISHED). Errors,
- * all below the fence, nothing was sent or stored: AGAIN (no room: poll, call again), INVALID,
- * TOO_LARGE, NOT_CONNECTED (QoS 0 only; QoS 1 and 2 are taken into the outbox while unconnected),
- * OUTBOX_FULL, QUOTA, NOT_ALLOWED (maximum QoS, retain), NO_OUTBOX, STORE. */
+ * all below the fence, nothing was sent or stored: AGAIN (QoS 0, no room: poll, call again),
+ * INVALID, TOO_LARGE (for the stream's empty buffer, QoS 0 only, or for the broker), NOT_CONNECTED
+ * (QoS 0 only), OUTBOX_FULL (no room, or its medium failed), NOT_ALLOWED (maximum QoS, retain),
+ * NO_OUTBOX.
+ * QoS 1 and 2 are also taken while unconnected, while the quota is used up and while there is no
+ * room; they wait in the outbox and leave in order. One that a later broker does not take (too
+ * large, or above its QoS) comes back as PUBLISHED with reason 0x95 or 0x9B. */
 enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                               uint16_t *id);
 

@@ -5,7 +5,8 @@
  * messages before PUBREL. The application sizes it and says where it lives: memory (here), a file
  * that survives kill -9 (ports/linux), later flash.
  *
- * A record is the encoded PUBLISH packet, topic in full, DUP clear.
+ * A record is the encoded PUBLISH packet, topic in full, DUP clear, in the version of the protocol
+ * it was published under: an outbox that still holds records serves that version only.
  */
 #ifndef THIMBLE_OUTBOX_H
 #define THIMBLE_OUTBOX_H
@@ -26,21 +27,29 @@ struct th_outbox_entry {
     uint16_t id;
     uint8_t state; /* enum th_outbox_state */
     uint8_t qos;
-    uint32_t len;      /* of the packet; 0 once RELEASED */
-    const void *extra; /* a source's publish struct; NULL after a restart */
+    uint32_t len;      /* of the record; once RELEASED its bytes are forgotten */
+    const void *extra; /* a streamed message: its publish struct in the application's memory, and
+                          the record is the packet without its payload. Else NULL */
 };
 
 struct th_outbox_ops {
-    /* Appends a record made of `head` and `body` in state QUEUED or PUBLISHED. False: no room, or
-     * the medium failed; then nothing changed. The bytes are copied. */
-    bool (*add)(void *ctx, const struct th_outbox_entry *entry, struct th_span head,
-                struct th_span body);
+    /* Begins a record of entry->len bytes in state QUEUED or PUBLISHED with its `first` bytes, all
+     * of them in the common case. False: no room, or the medium failed; then nothing changed. The
+     * bytes are copied. A record with `extra` is of no use after a restart: what persists forgets
+     * it then. */
+    bool (*add)(void *ctx, const struct th_outbox_entry *entry, struct th_span first);
+    /* The next bytes of the record begun last, until all entry->len are there; only then does the
+     * record exist for the calls below and outlive a crash. No other call comes in between. False:
+     * the medium failed; the record is gone. */
+    bool (*append)(void *ctx, struct th_span bytes);
     /* Changes the state of the oldest record with that id; RELEASED forgets the packet. False: no
      * such id, or the medium failed. */
     bool (*set_state)(void *ctx, uint16_t id, enum th_outbox_state state);
     bool (*remove)(void *ctx, uint16_t id);
-    /* Looks up one id, and walks all in order of age: `*cursor` 0 begins. */
+    /* Looks up one id. */
     bool (*find)(void *ctx, uint16_t id, struct th_outbox_entry *out);
+    /* Walks all in order of age: `*cursor` 0 begins. A cursor stays good whatever is added, changed
+     * or removed in between: it goes on with the oldest record that is younger than the last. */
     bool (*next)(void *ctx, uint32_t *cursor, struct th_outbox_entry *out);
     /* Copies packet bytes of a record from `offset`; returns how many. */
     size_t (*read)(void *ctx, uint16_t id, uint32_t offset, uint8_t *into, size_t room);
@@ -64,14 +73,19 @@ struct th_outbox {
 /* Fields private. */
 struct th_outbox_ram {
     uint8_t *at;
-    uint32_t room, head, tail, wrap;
+    uint32_t room, head, used;  /* the ring, in bytes */
+    uint32_t head_seq;          /* number of the oldest record; odd, so that it is never 0 */
+    uint32_t hint, hint_seq;    /* a record's place: where the next look-up begins */
+    uint32_t next_seq, pending; /* of the record begun last, its bytes still to come */
     uint16_t count;
     uint16_t *inbound;
     uint16_t inbound_room, inbound_count;
 };
 
-/* `room` bytes at `at` (aligned to 4; each record takes its packet and 16 bytes), and an array of
- * `inbound_room` identifiers; both live as long as the outbox. Either may be empty. */
+#define TH_OUTBOX_RAM_OVERHEAD 16 /* a record takes its bytes and this, rounded up to 16 */
+
+/* `room` bytes at `at` (aligned to 8, a multiple of 16), and an array of `inbound_room`
+ * identifiers; both live as long as the outbox. Either may be empty. */
 struct th_outbox th_outbox_ram_init(struct th_outbox_ram *outbox, uint8_t *at, uint32_t room,
                                     uint16_t *inbound, uint16_t inbound_room);
 

@@ -63,12 +63,12 @@ struct th_stream_ops {
     /* The first `len` of them are used up. */
     void (*rx_taken)(void *ctx, size_t len);
     /* Room for bytes to send, valid until `tx_put`, `poll` or `close`. NULL and *room = 0 when
-     * there is none now. */
+     * there is none now. Once all that was put has left, the room is as large as it ever was. */
     uint8_t *(*tx)(void *ctx, size_t *room);
     /* The first `len` bytes of that room are to be sent (at the next `poll`). */
     void (*tx_put)(void *ctx, size_t len);
     /* Starts the orderly end where `orderly` (close_notify, then FIN), else resets; frees all that
-     * belongs to the connection. */
+     * belongs to the connection. May be called in any state, also twice. */
     void (*close)(void *ctx, bool orderly);
     void (*failure)(void *ctx, struct th_failure *out);
 };
