@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Linux port: one loop (epoll, monotonic clock, getrandom, c-ares) that any number of links
+ * share, and one small network context a link. No threads, no signals, no buffers: a connection
+ * costs one descriptor and sizeof(struct th_linux_net).
+ *
+ *   struct th_linux loop;
+ *   struct th_linux_net net;
+ *   struct th_board board;
+ *   th_linux_init(&loop, &failure);
+ *   th_linux_net_init(&net, &loop);
+ *   th_linux_board(&net, &board);              … th_link_init, th_link_start …
+ *   for (;;) {
+ *       uint32_t now = th_linux_now(&loop);
+ *       while (th_link_next(&link, now, &event)) …;
+ *       th_linux_wait(&loop, th_link_deadline(&link, now));
+ *   }
+ *
+ * With many links, call th_link_next() only for those that th_linux_ready() names and those whose
+ * deadline is reached.
+ */
+#ifndef THIMBLE_LINUX_H
+#define THIMBLE_LINUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <thimble/board.h>
+
+struct th_linux_net;
+
+/* A source of random bytes like getrandom(2): how many it wrote, < 0 on an error. */
+typedef long th_linux_random_fn(void *into, size_t len);
+
+struct th_linux_entropy {
+    th_linux_random_fn *source;
+    uint8_t last[16]; /* the last block drawn for the health test alone; never a key */
+    bool drawn, broken;
+};
+
+struct th_linux_queue {
+    struct th_linux_net *first, *last;
+};
+
+/* Fields are private but for the first. It must not move once initialised. */
+struct th_linux {
+    const char
+        *dns_servers; /* "192.0.2.53,[2001:db8::53]:5353": instead of the system's. Set it
+                         after th_linux_init(), before a look-up; lives as long as the loop */
+    int epoll;
+    uint32_t turn;
+    void *names;      /* the c-ares channel, as long as a look-up is going */
+    uint32_t lookups; /* going */
+    struct th_linux_queue early, ready;
+    struct th_linux_entropy entropy;
+};
+
+/* False, with `failure` filled, when the system has no descriptor or memory left. */
+bool th_linux_init(struct th_linux *loop, struct th_failure *failure);
+
+/* After every net is closed. */
+void th_linux_close(struct th_linux *loop);
+
+/* Monotonic milliseconds, wrapping at 2^32. */
+uint32_t th_linux_now(const struct th_linux *loop);
+
+/* Sleeps until the network has something for a link, a watched descriptor is readable, a signal was
+ * handled, or `timeout_ms` is over (TH_FOREVER: no limit). Bytes that arrive are seen by a link
+ * only after the next call to this. True when a net or a watch is ready. */
+bool th_linux_wait(struct th_linux *loop, uint32_t timeout_ms);
+
+/* The next net for which the last wait found something, each once; NULL when there is none. Ask
+ * until it is: the next wait forgets the rest. */
+struct th_linux_net *th_linux_ready(struct th_linux *loop);
+
+/* An epoll descriptor that is readable when th_linux_wait(loop, 0) has something to do, for
+ * programs with a loop of their own. Look-ups have time-outs too: still call the wait at least
+ * every 200 ms while a link is resolving. */
+int th_linux_fd(const struct th_linux *loop);
+
+/* ---- other descriptors in the same loop: standard input, a signalfd ---- */
+
+struct th_linux_watch {
+    int fd;
+    bool ready;  /* a wait found it readable or at its end; clear it before you read. A regular file
+                    is always ready, and no wait wakes for it */
+    bool always; /* private: such a file */
+    struct th_linux *loop;
+};
+
+/* Watches `fd` for reading. The struct must stay where it is until th_linux_unwatch(). False when
+ * the system has no memory left or fd is not open. */
+bool th_linux_watch(struct th_linux *loop, struct th_linux_watch *watch, int fd);
+void th_linux_unwatch(struct th_linux_watch *watch);
+
+/* ---- one link's network ---- */
+
+/* Fields are private but for `user`. It must not move between init and close. */
+struct th_linux_net {
+    void *user; /* the application's own */
+    struct th_linux *loop;
+    void *lookup;
+    struct th_linux_net *next;
+    int fd;
+    int error; /* errno of the connection's end, 0 when the peer closed in good order */
+    uint32_t drained_turn;
+    uint8_t state, queued, wants_write;
+};
+
+void th_linux_net_init(struct th_linux_net *net, struct th_linux *loop);
+
+/* Closes what is still open, with a reset. */
+void th_linux_net_close(struct th_linux_net *net);
+
+/* What a link needs of this machine: clock, entropy, system and this net. Flash, pins and RTC
+ * memory are {NULL, NULL}. */
+void th_linux_board(struct th_linux_net *net, struct th_board *board);
+
+#endif
