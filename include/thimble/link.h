@@ -21,20 +21,22 @@
 #define TH_LINK_ADDRESSES_MAX 4 /* of one name, tried in turn */
 
 struct th_broker {
-    const char *host;        /* DNS name or IP address literal */
+    const char *host;        /* DNS name or IP address literal. With TLS, a literal in brackets or
+                                with a zone needs a server_name */
     uint16_t port;           /* 0: 8883 with TLS, 1883 without */
     const char *server_name; /* NULL: host. What SNI and the certificate are about */
 };
 
-/* All 0: the defaults in brackets. */
+/* All 0: the defaults in brackets. Each below 2^31. */
 struct th_link_times {
     uint32_t resolve_ms;       /* [10,000] */
     uint32_t connect_ms;       /* [15,000] one address */
     uint32_t handshake_ms;     /* [30,000] */
-    uint32_t backoff_first_ms; /* [1,000] the first wait is 0..this; it doubles … */
+    uint32_t backoff_first_ms; /* [1,000] the first wait is 0..this; it doubles each time every
+                                  broker has been tried … */
     uint32_t backoff_max_ms;   /* [120,000] … up to 0..this */
-    uint32_t stable_ms; /* [60,000] connected for so long resets the back-off; a broker that kicks
-                           right after CONNACK does not */
+    uint32_t stable_ms;        /* [60,000] connected for so long resets the back-off; a broker that
+                                  kicks right after CONNACK does not */
 };
 
 /* Memory that is needed in a handshake only: taken before each, given back after. NULL ops: the
@@ -78,12 +80,14 @@ enum th_link_state {
 };
 
 enum th_link_event_kind {
-    TH_LINK_EVENT_ATTEMPT, /* begins: `attempt` */
+    TH_LINK_EVENT_ATTEMPT, /* to reach one address begins: `attempt`. It ends in one FAILED */
     TH_LINK_EVENT_TCP,     /* connected: `tcp` */
     TH_LINK_EVENT_TLS,     /* handshake done: `tls` */
-    TH_LINK_EVENT_MQTT,    /* whatever the session says: `mqtt`. Its FAILED comes as LINK_FAILED */
-    TH_LINK_EVENT_FAILED,  /* `failed`; the link goes on by itself after `retry_ms` */
-    TH_LINK_EVENT_STOPPED, /* after th_link_stop() */
+    TH_LINK_EVENT_MQTT,    /* whatever the session says: `mqtt`. Its FAILED comes as FAILED below */
+    TH_LINK_EVENT_FAILED,  /* `failed`; the link goes on by itself after `retry_ms`. NO_NETWORK in
+                              WAITING: once, when an attempt is due and there is no network */
+    TH_LINK_EVENT_STOPPED, /* after th_link_stop(), or when the application itself has ended the
+                              session with th_mqtt_disconnect() */
 };
 
 struct th_link_event {
@@ -105,7 +109,8 @@ struct th_link_event {
         struct {
             struct th_failure failure;
             enum th_link_state in;
-            uint32_t retry_ms;
+            uint32_t retry_ms; /* 0: the next address, or a full handshake after a resumption that
+                                  failed; TH_FOREVER: as soon as there is a network */
         } failed;
     } u;
 };
@@ -118,15 +123,21 @@ struct th_link {
     struct th_wire wire;
     struct th_stream stream;
     struct th_address addresses[TH_LINK_ADDRESSES_MAX];
-    uint8_t address_count, address_at, broker, state;
-    uint8_t wire_open, stream_open, lent, stopping, resumed, tried_session;
-    uint32_t since_ms, until_ms, connected_ms, attempts;
-    uint32_t backoff_ms;
-    struct th_failure failure;
+    int64_t session_not_after_s; /* of the chain that the stored session was made with */
+    uint32_t since_ms, until_ms; /* when this state began, and when it must have ended */
+    uint32_t backoff_ms;         /* the next full wait is 0..this */
+    uint32_t attempts;
+    uint8_t state, broker, address_count, address_at;
+    uint8_t good, first, pass; /* the last broker that accepted us; the one this pass over the list
+                                  began with; how many of the list the pass has done with */
+    uint8_t stopping;
+    bool begun, wire_open, stream_open, resolving, lent, stable, offline;
+    bool tried_session, resumed, session_stored;
 };
 
 /* TH_ERR_CONFIG when something contradicts (no broker, neither TLS nor plaintext, a session buffer
- * without its length …). The MQTT session must be initialised and IDLE and lives as long. */
+ * without its length, a handshake without memory …). The MQTT session must be initialised and IDLE
+ * and lives as long. */
 enum th_error th_link_init(struct th_link *link, const struct th_link_config *config,
                            struct th_mqtt *mqtt);
 
@@ -135,10 +146,13 @@ void th_link_start(struct th_link *link, uint32_t now_ms);
 /* DISCONNECT in good order where there is a connection (at most 2 s), then STOPPED. */
 void th_link_stop(struct th_link *link, uint32_t now_ms);
 
-/* Drops the connection without a word and starts anew at once: after a change of trust or identity.
- * `forget_session`: a full handshake then (every trial needs one). */
+/* Drops the connection without a word and starts anew at once, with the back-off at its beginning:
+ * after a change of trust or identity. No FAILED comes for what was dropped. `forget_session`: a
+ * full handshake then (every trial needs one). */
 void th_link_restart(struct th_link *link, uint32_t now_ms, bool forget_session);
 
+/* The next event; false when there is none now. Does a bounded amount of work: at most one
+ * public-key operation. Spans in the event live until the next call. */
 bool th_link_next(struct th_link *link, uint32_t now_ms, struct th_link_event *event);
 
 /* Milliseconds until th_link_next() must be called even if the network is silent. */

@@ -57,7 +57,8 @@ struct th_tls_config {
 };
 
 /* One attempt. `server_name` goes into SNI (when it is a DNS name) and is what the certificate is
- * matched against; it, the config and the session's bytes live as long as the connection. */
+ * matched against; it and the config live as long as the connection, the session's bytes for the
+ * call: the link writes the new session over the old one. */
 struct th_tls_start {
     const struct th_tls_config *config;
     const char *server_name;
