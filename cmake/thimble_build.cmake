@@ -20,11 +20,14 @@ if(THIMBLE_FUZZ)
     target_compile_options(thimble_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# The repository, also when a bare-metal port is the project.
+get_filename_component(THIMBLE_ROOT ${CMAKE_CURRENT_LIST_DIR}/.. ABSOLUTE)
+
 # thimble_library(NAME FOLDER...): a static library of every .c file in the folders.
 function(thimble_library name)
     set(sources)
     foreach(folder ${ARGN})
-        file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+        file(GLOB found CONFIGURE_DEPENDS ${THIMBLE_ROOT}/${folder}/*.c)
         list(APPEND sources ${found})
     endforeach()
     if(NOT sources)
@@ -32,13 +35,13 @@ function(thimble_library name)
     endif()
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC
-        $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
+        $<BUILD_INTERFACE:${THIMBLE_ROOT}/include>
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-        PRIVATE ${CMAKE_SOURCE_DIR}/src)
+        PRIVATE ${THIMBLE_ROOT}/src)
     target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:thimble_flags>)
     if(NOT name STREQUAL thimble)
         target_link_libraries(${name} PUBLIC thimble)
-        target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+        target_include_directories(${name} PRIVATE ${THIMBLE_ROOT})
     endif()
 endfunction()
 

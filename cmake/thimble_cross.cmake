@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# What every bare-metal build shares: BearSSL and lwIP from .cache/sources (scripts/fetch-sources),
+# Thimble's portable core, and one function that links an image.
+
+get_filename_component(THIMBLE_ROOT ${CMAKE_CURRENT_LIST_DIR}/.. ABSOLUTE)
+set(THIMBLE_SOURCES ${THIMBLE_ROOT}/.cache/sources CACHE PATH "where fetch-sources puts sources")
+foreach(name bearssl lwip)
+    if(NOT EXISTS ${THIMBLE_SOURCES}/${name}/src)
+        message(FATAL_ERROR "${name}'s source is missing: run scripts/fetch-sources first")
+    endif()
+endforeach()
+
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE MinSizeRel)
+endif()
+set(CMAKE_C_FLAGS_MINSIZEREL "-Os -g")
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_INSTALL_INCLUDEDIR include)
+include(${CMAKE_CURRENT_LIST_DIR}/thimble_build.cmake)
+target_compile_options(thimble_flags INTERFACE -fstack-usage)
+
+# Other people's code: their warnings are theirs.
+add_library(thimble_foreign_flags INTERFACE)
+target_compile_options(thimble_foreign_flags INTERFACE -w -ffunction-sections -fdata-sections
+    -fno-common -fstack-usage)
+
+# BearSSL is told that there is no operating system and no wide arithmetic.
+function(thimble_bearssl)
+    file(GLOB_RECURSE sources ${THIMBLE_SOURCES}/bearssl/src/*.c)
+    add_library(bearssl STATIC ${sources})
+    target_include_directories(bearssl SYSTEM PUBLIC ${THIMBLE_SOURCES}/bearssl/inc)
+    target_include_directories(bearssl PRIVATE ${THIMBLE_SOURCES}/bearssl/src)
+    target_compile_definitions(bearssl PRIVATE BR_USE_URANDOM=0 BR_USE_UNIX_TIME=0
+        BR_USE_GETENTROPY=0 BR_RDRAND=0 BR_AES_X86NI=0 BR_SSE2=0 BR_LE_UNALIGNED=0 BR_64=0)
+    target_link_libraries(bearssl PRIVATE thimble_foreign_flags)
+endfunction()
+
+# lwIP with the raw API and without an operating system; ports/lwip holds its options.
+function(thimble_lwip)
+    set(folder ${THIMBLE_SOURCES}/lwip/src)
+    file(GLOB sources ${folder}/core/*.c ${folder}/core/ipv4/*.c)
+    add_library(lwip STATIC ${sources} ${folder}/netif/ethernet.c)
+    target_include_directories(lwip SYSTEM PUBLIC ${folder}/include)
+    target_include_directories(lwip PUBLIC ${THIMBLE_ROOT}/ports/lwip)
+    target_link_libraries(lwip PRIVATE thimble_foreign_flags)
+endfunction()
+
+# The portable core, as on the host.
+function(thimble_core)
+    thimble_library(thimble src/base src/mqtt src/trust src/net src/update)
+endfunction()
+
+# thimble_image(NAME LINKER_SCRIPT SOURCES… LIBS…): an ELF image with its map beside it.
+function(thimble_image name script)
+    cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    set_target_properties(${name} PROPERTIES SUFFIX .elf LINK_DEPENDS ${script})
+    target_link_options(${name} PRIVATE -T ${script} -L${CMAKE_CURRENT_SOURCE_DIR}
+        -Wl,--gc-sections -Wl,--no-warn-rwx-segments
+        -Wl,-Map,$<TARGET_FILE_DIR:${name}>/${name}.map)
+    # lwIP and the port call each other, hence one group.
+    target_link_libraries(${name} PRIVATE thimble_flags -Wl,--start-group ${arg_LIBS}
+        ${THIMBLE_LIBC} -Wl,--end-group)
+endfunction()

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+
+static uint32_t now_ms(void *ctx)
+{
+    (void)ctx;
+    return th_timer_now_ms();
+}
+
+static enum th_reset_reason reset_reason(void *ctx)
+{
+    (void)ctx;
+    return th_machine_reset_reason();
+}
+
+static void feed_watchdog(void *ctx)
+{
+    (void)ctx;
+    th_timer_watchdog_feed();
+}
+
+static void restart(void *ctx)
+{
+    (void)ctx;
+    th_machine_restart();
+}
+
+const struct th_clock_ops th_machine_clock_ops = {now_ms};
+const struct th_system_ops th_machine_system_ops = {reset_reason, feed_watchdog, restart};
+
+size_t th_machine_stack_peak(void)
+{
+    const uint32_t *at = __stack_bottom;
+
+    while (at < __stack_top && *at == TH_STACK_PAINT)
+        at++;
+    return (size_t)(__stack_top - at) * sizeof(uint32_t);
+}
