@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* thimble broker init: everything mosquitto needs, in one directory. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "broker_run.h"
+#include "commands.h"
+#include "exits.h"
+#include "home.h"
+#include "hosts.h"
+#include "json.h"
+#include "mosquitto.h"
+#include "names.h"
+#include "options.h"
+#include "term.h"
+
+#define SERVER_DAYS 365
+
+struct broker {
+    struct hosts hosts;
+    struct mosquitto_listeners listeners;
+    bool replace;
+};
+
+/* The key stays when the rest is replaced: pins on it stay good. */
+static int server_key(struct home *home, EVP_PKEY **key)
+{
+    struct path path = home_path(home, "broker/server.key");
+    if (files_exist(path.text))
+        return x509_read_key(path.text, key);
+    *key = x509_key_new();
+    if (!*key)
+        return fail(EXIT_FAILED, "cannot make a P-256 key: %s\ncheck libcrypto", x509_error());
+    return x509_write_key(path.text, *key, FILES_NEW);
+}
+
+static X509 *server_certificate(const struct broker *broker, EVP_PKEY *key,
+                                const struct home_issuer *issuer)
+{
+    const char *hosts[HOSTS_MAX];
+    for (size_t i = 0; i < broker->hosts.count; i++)
+        hosts[i] = broker->hosts.at[i];
+    int64_t now = time(NULL), end = now + SERVER_DAYS * HOME_DAY_S;
+    int64_t issuer_end = x509_not_after(issuer->certificate);
+    char common_name[65]; /* the longest RFC 5280 allows; nothing of ours reads it */
+    snprintf(common_name, sizeof common_name, "%s", hosts[0]);
+    return x509_issue(&(struct x509_order){
+        .kind = X509_SERVER,
+        .common_name = common_name,
+        .key = key,
+        .issuer = issuer->certificate,
+        .issuer_key = issuer->key,
+        .not_before_s = now - HOME_CLOCK_SLACK_S,
+        .not_after_s = end < issuer_end ? end : issuer_end,
+        .hosts = hosts,
+        .host_count = broker->hosts.count,
+    });
+}
+
+static int make_certificate(struct home *home, const struct broker *broker)
+{
+    struct home_issuer issuer;
+    EVP_PKEY *key = NULL;
+    int code = home_issuer(home, REGISTRY_SERVER, &issuer);
+    if (code == EXIT_OK)
+        code = server_key(home, &key);
+    X509 *certificate = code == EXIT_OK ? server_certificate(broker, key, &issuer) : NULL;
+    if (code == EXIT_OK && !certificate)
+        code = fail(EXIT_FAILED, "cannot make the server's certificate: %s\ncheck libcrypto",
+                    x509_error());
+    if (code == EXIT_OK)
+        code =
+            registry_certificate_add(&home->registry, REGISTRY_SERVER, "server", NULL, certificate);
+    if (code == EXIT_OK)
+        code = x509_write_certificate(home_path(home, "broker/server.crt").text, certificate,
+                                      FILES_REPLACE);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    home_issuer_free(&issuer);
+    return code;
+}
+
+static int write_anchors(struct home *home)
+{
+    X509 *device = registry_authority(&home->registry, REGISTRY_DEVICE);
+    int code = device ? x509_write_certificate(home_path(home, "broker/clients-ca.crt").text,
+                                               device, FILES_REPLACE)
+                      : fail(EXIT_MISSING, "there is no device CA\nthimble ca init");
+    X509_free(device);
+    return code;
+}
+
+static int keep_settings(struct home *home, const struct broker *broker)
+{
+    char port[8], user_port[8];
+    snprintf(port, sizeof port, "%ld", broker->listeners.port);
+    snprintf(user_port, sizeof user_port, "%ld", broker->listeners.user_port);
+    int code = registry_set(&home->registry, "broker.host", broker->hosts.at[0]);
+    if (code == EXIT_OK)
+        code = registry_set(&home->registry, "broker.port", port);
+    if (code == EXIT_OK)
+        code = registry_set(&home->registry, "broker.user_port", user_port);
+    return code == EXIT_OK ? registry_event(&home->registry, "broker init", broker->hosts.at[0])
+                           : code;
+}
+
+/* mosquitto.conf is written last: a run that was cut off before it counts as not done. */
+static int make_all(struct home *home, const struct broker *broker)
+{
+    struct path configuration = home_path(home, "broker/mosquitto.conf");
+    if (files_exist(configuration.text) && !broker->replace)
+        return fail(EXIT_EXISTS,
+                    "%s exists already and was left as it is\n"
+                    "thimble broker init --replace (the server's key is kept)",
+                    configuration.text);
+    int code = files_directory(home_path(home, "broker").text);
+    if (code == EXIT_OK)
+        code = files_directory(home_path(home, "broker/data").text);
+    if (code == EXIT_OK)
+        code = make_certificate(home, broker);
+    if (code == EXIT_OK)
+        code = write_anchors(home);
+    if (code == EXIT_OK)
+        code = mosquitto_write_crl(home);
+    if (code == EXIT_OK)
+        code = mosquitto_write_acl(home);
+    if (code == EXIT_OK)
+        code = keep_settings(home, broker);
+    return code == EXIT_OK ? mosquitto_write_configuration(home, &broker->listeners) : code;
+}
+
+/* ---- showing ---- */
+
+static void show_text(const struct home *home, const struct broker *broker)
+{
+    say("%sThe broker is set up%s for devices on port %ld and users on port %ld. Its certificate "
+        "names:",
+        term_out(TERM_BOLD), term_out(TERM_PLAIN), broker->listeners.port,
+        broker->listeners.user_port);
+    for (size_t i = 0; i < broker->hosts.count; i++)
+        say("  %s", broker->hosts.at[i]);
+    say("Files:");
+    say_file(home_path(home, "broker/mosquitto.conf").text, "what mosquitto is started with");
+    say_file(home_path(home, "broker/acl").text, "who may do what");
+    say_file(home_path(home, "broker/server.crt").text, "its certificate, valid for a year");
+    say_file(home_path(home, "broker/server.key").text, "its private key");
+    say_file(home_path(home, "broker/clients-ca.crt").text, "what it knows clients by");
+    say_file(home_path(home, "broker/clients.crl").text, "revoked certificates");
+    say("Next: %sthimble broker run%s, then %sthimble device enrol lamp%s", term_out(TERM_CYAN),
+        term_out(TERM_PLAIN), term_out(TERM_CYAN), term_out(TERM_PLAIN));
+}
+
+static void show_json(const struct home *home, const struct broker *broker)
+{
+    struct json json = json_begin(stdout);
+    json_text(&json, "configuration", home_path(home, "broker/mosquitto.conf").text);
+    json_text(&json, "acl", home_path(home, "broker/acl").text);
+    json_text(&json, "certificate", home_path(home, "broker/server.crt").text);
+    json_text(&json, "key", home_path(home, "broker/server.key").text);
+    json_text(&json, "crl", home_path(home, "broker/clients.crl").text);
+    json_number(&json, "port", broker->listeners.port);
+    json_number(&json, "user_port", broker->listeners.user_port);
+    json_open(&json, "hosts", '[');
+    for (size_t i = 0; i < broker->hosts.count; i++)
+        json_text(&json, NULL, broker->hosts.at[i]);
+    json_close(&json, ']');
+    json_end(&json);
+}
+
+/* ---- init ---- */
+
+static int take_hosts(const struct words *given, struct hosts *hosts)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        const char *fault = names_host_fault(given->at[i]);
+        if (fault)
+            return fail(EXIT_INPUT,
+                        "'%s' cannot stand in a certificate: %s\n"
+                        "give a name such as broker.example or an IP address",
+                        given->at[i], fault);
+        hosts_add(hosts, given->at[i]);
+    }
+    hosts_of_this_machine(hosts);
+    return EXIT_OK;
+}
+
+static int check(const struct broker *broker, const struct words *rest)
+{
+    uint8_t address[16];
+    const char *bind = broker->listeners.bind;
+    if (rest->count)
+        return fail(EXIT_USAGE, "broker init takes no '%s'\nthimble broker init --host %s",
+                    rest->at[0], rest->at[0]);
+    if (broker->listeners.port == broker->listeners.user_port)
+        return fail(EXIT_USAGE,
+                    "devices and users need two ports, not %ld twice\n"
+                    "thimble broker init --port 8883 --user-port 8884",
+                    broker->listeners.port);
+    if (bind && inet_pton(AF_INET, bind, address) != 1 && inet_pton(AF_INET6, bind, address) != 1)
+        return fail(EXIT_USAGE,
+                    "--bind takes an IP address, not '%s'\n"
+                    "thimble broker init --bind 127.0.0.1",
+                    bind);
+    return EXIT_OK;
+}
+
+static int init_in(const char *dir, const struct broker *broker)
+{
+    struct home home;
+    int code = home_open(&home, dir, false);
+    if (code == EXIT_OK)
+        code = registry_begin(&home.registry);
+    if (code == EXIT_OK)
+        code = make_all(&home, broker);
+    if (code == EXIT_OK)
+        code = registry_commit(&home.registry);
+    if (code == EXIT_OK && term.json)
+        show_json(&home, broker);
+    else if (code == EXIT_OK)
+        show_text(&home, broker);
+    if (code == EXIT_OK && mosquitto_running(&home) > 0)
+        warn("the running broker still has its old configuration\n"
+             "end `thimble broker run` and start it again");
+    home_close(&home);
+    return code;
+}
+
+static int broker_init(int argc, char **argv)
+{
+    static const struct usage usage = {
+        "broker init", "", "Sets mosquitto up so that only your devices and users can use it.",
+        "Files: broker/mosquitto.conf acl server.crt server.key clients-ca.crt clients.crl data/\n"
+        "The certificate holds every name and address of this machine besides --host. Example:\n"
+        "  thimble broker init --host broker.example --host 192.0.2.7"};
+    struct broker broker = {.listeners = {.port = 8883, .user_port = 8884}};
+    const char *dir = NULL;
+    struct words rest = {0}, given = {0};
+    const struct option options[] = {
+        OPTION_ROW_DIR(&dir),
+        {0, "host", "NAME", "a name or address devices reach it by; again for more", OPTION_LIST,
+         &given, 0, 0},
+        {'p', "port", "PORT", "for devices [8883]", OPTION_NUMBER, &broker.listeners.port, 1,
+         65535},
+        {0, "user-port", "PORT", "for users [8884]", OPTION_NUMBER, &broker.listeners.user_port, 1,
+         65535},
+        {0, "bind", "ADDRESS", "listen on this address alone", OPTION_TEXT, &broker.listeners.bind,
+         0, 0},
+        {0, "replace", NULL, "replace an earlier configuration; keeps the key", OPTION_FLAG,
+         &broker.replace, 0, 0},
+        OPTION_ROW_JSON,
+    };
+    int code = options_take(&usage, options, 7, argc, argv, &rest);
+    if (code != OPTION_GO_ON)
+        return code;
+    code = check(&broker, &rest);
+    if (code == EXIT_OK)
+        code = take_hosts(&given, &broker.hosts);
+    return code == EXIT_OK ? init_in(dir, &broker) : code;
+}
+
+int broker_main(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"init", broker_init, "makes its configuration, certificate and rights"},
+        {"run", broker_run, "runs it in the foreground"},
+    };
+    return commands_run("broker", verbs, 2, argc, argv);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "exits.h"
+#include "home.h"
+#include "mosquitto.h"
+#include "options.h"
+#include "process.h"
+#include "term.h"
+
+#define PATIENCE_MS 10000 /* mosquitto saves its sessions before it ends */
+
+/* What mosquitto says, and what a person does about it. */
+static const char *const remedies[][2] = {
+    {"Address already in use", "end the program on that port, or: thimble broker init --replace "
+                               "--port 18883 --user-port 18884"},
+    {"Permission denied", "run it as the owner of the state directory, on ports above 1023"},
+    {"Unable to load", "thimble broker init --replace"},
+    {"Unable to open", "thimble broker init --replace"},
+    {"Unknown configuration", "this needs mosquitto 2.0 or newer: mosquitto -h"},
+};
+
+struct running {
+    struct home home;
+    struct process process;
+    int lock, signals;
+    bool stopping;
+    char error[256];
+};
+
+static const char *remedy_of(const char *error)
+{
+    for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++) {
+        if (strstr(error, remedies[i][0]))
+            return remedies[i][1];
+    }
+    return "see the lines above";
+}
+
+static void show_line(struct running *running, const char *line)
+{
+    bool error = strstr(line, "Error:") || strstr(line, "error:") || strstr(line, "Unable to");
+    if (error && !running->error[0])
+        snprintf(running->error, sizeof running->error, "%s", line);
+    enum term_style style = error                                                   ? TERM_RED
+                            : strstr(line, "Client ") || strstr(line, "New client") ? TERM_GREEN
+                            : strstr(line, "Warning")                               ? TERM_YELLOW
+                                                                                    : TERM_DIM;
+    say("%s%s%s", term_out(style), line, term_out(TERM_PLAIN));
+    if (strstr(line, " running"))
+        say("%sThe broker is up.%s Ctrl-C ends it.", term_out(TERM_BOLD), term_out(TERM_PLAIN));
+}
+
+/* One `broker run` a directory; the lock also tells other commands whom to signal. */
+static int take_lock(struct running *running)
+{
+    struct path path = home_path(&running->home, "broker/run.lock");
+    running->lock = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (running->lock < 0)
+        return fail(EXIT_FAILED, "cannot open %s: %s\ncheck its permissions", path.text,
+                    strerror(errno));
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(running->lock, F_SETLK, &lock) == 0)
+        return EXIT_OK;
+    return fail(EXIT_EXISTS, "the broker of %s runs already, as process %lld\nkill %lld",
+                running->home.dir, (long long)mosquitto_running(&running->home),
+                (long long)mosquitto_running(&running->home));
+}
+
+static int start(struct running *running)
+{
+    char program[256], flag[] = "-c";
+    struct path configuration = home_path(&running->home, "broker/mosquitto.conf");
+    if (!files_exist(configuration.text))
+        return fail(EXIT_MISSING, "there is no %s\nthimble broker init", configuration.text);
+    if (!process_find("mosquitto", program, sizeof program))
+        return fail(EXIT_MISSING, "mosquitto is not installed\napt-get install mosquitto");
+    int code = take_lock(running);
+    if (code != EXIT_OK)
+        return code;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    running->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (running->signals < 0)
+        return fail(EXIT_FAILED, "cannot wait for signals: %s\nend other programs",
+                    strerror(errno));
+    char *argv[] = {program, flag, configuration.text, NULL};
+    return process_start(&running->process, argv);
+}
+
+static void hand_on_signals(struct running *running)
+{
+    struct signalfd_siginfo signal;
+    while (read(running->signals, &signal, sizeof signal) == (ssize_t)sizeof signal) {
+        if (running->process.pid == 0 || signal.ssi_signo == SIGCHLD)
+            continue;
+        if (signal.ssi_signo == SIGHUP) {
+            kill(running->process.pid, SIGHUP);
+        } else {
+            running->stopping = true;
+        }
+    }
+}
+
+static int loop(struct running *running)
+{
+    int status = 0;
+    const char *line;
+    for (;;) {
+        while (process_line(&running->process, &line))
+            show_line(running, line);
+        if (process_ended(&running->process, &status) && running->process.output < 0)
+            break;
+        if (running->stopping) {
+            say("Ending the broker; it saves its sessions.");
+            status = process_stop(&running->process, PATIENCE_MS);
+            break;
+        }
+        struct pollfd files[] = {{running->process.output, POLLIN, 0},
+                                 {running->signals, POLLIN, 0}};
+        poll(files, 2, 1000);
+        hand_on_signals(running);
+    }
+    if (running->stopping)
+        return EXIT_OK;
+    const char *found = running->error[0] ? running->error : "it gave no reason";
+    return fail(EXIT_FAILED, "mosquitto ended by itself (%s %d): %s\n%s",
+                WIFSIGNALED(status) ? "signal" : "exit code",
+                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), found,
+                remedy_of(found));
+}
+
+int broker_run(int argc, char **argv)
+{
+    static const struct usage usage = {
+        "broker run", "",
+        "Runs mosquitto in the foreground; SIGHUP has it read rights and "
+        "certificates again.",
+        "Sessions and retained messages are kept in broker/data/."};
+    const char *dir = NULL;
+    struct words rest = {0};
+    const struct option options[] = {OPTION_ROW_DIR(&dir)};
+    int code = options_take(&usage, options, 1, argc, argv, &rest);
+    if (code != OPTION_GO_ON)
+        return code;
+    if (rest.count)
+        return fail(EXIT_USAGE, "broker run takes no '%s'\nthimble broker run --help", rest.at[0]);
+    struct running running = {.lock = -1, .signals = -1, .process = {.output = -1}};
+    code = home_find(&running.home, dir);
+    if (code == EXIT_OK)
+        code = start(&running);
+    if (code == EXIT_OK)
+        code = loop(&running);
+    if (running.process.pid > 0)
+        process_stop(&running.process, PATIENCE_MS);
+    if (running.signals >= 0)
+        close(running.signals);
+    if (running.lock >= 0)
+        close(running.lock);
+    return code;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What a device or a user needs: <kind>s/<name>/<kind>.{key,csr,crt} and ca.crt. The one way a
+ * client's certificate is issued. */
+#ifndef TOOL_CLIENT_FILES_H
+#define TOOL_CLIENT_FILES_H
+
+#include "home.h"
+#include "json.h"
+#include "options.h"
+
+struct client {
+    const char *kind;             /* "device", "user" */
+    const char *certificate_kind; /* as in the registry */
+    const char *name;
+    const char *role; /* NULL for a device */
+    int days;
+    int64_t not_after_s; /* out */
+};
+
+/* OPTION_GO_ON, or EXIT_INPUT with the rule. */
+int client_check_name(const char *kind, const char *name);
+
+/* Makes directory, key and request where they are not yet, checks the request as if it came from
+ * elsewhere (I2), issues in one transaction, and writes certificate and anchors. Run again after it
+ * was cut off, it finishes; a name that is complete or of another kind is EXIT_EXISTS. */
+int client_make(struct home *home, struct client *client);
+
+struct path client_path(const struct home *home, const struct client *client, const char *file);
+
+/* One object with name, files and dates. */
+void client_json(struct json *json, struct home *home, const char *kind, const char *name);
+
+/* Says which commands to try with this client. */
+void client_next(struct home *home, const char *kind, const char *name);
+
+int client_list(const struct usage *usage, const char *kind, int argc, char **argv);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Every command: argv begins behind its name; each gives back an exit code. */
+#ifndef TOOL_COMMANDS_H
+#define TOOL_COMMANDS_H
+
+#include <stddef.h>
+
+struct command {
+    const char *name;
+    int (*main)(int argc, char **argv);
+    const char *summary;
+};
+
+int ca_main(int argc, char **argv);
+int broker_main(int argc, char **argv);
+int device_main(int argc, char **argv);
+int user_main(int argc, char **argv);
+
+/* Finds argv[0] among the commands and runs it; without it, or with --help, lists them. `group` is
+ * "ca", or "" for the tool itself. */
+int commands_run(const char *group, const struct command *commands, size_t count, int argc,
+                 char **argv);
+
+#endif

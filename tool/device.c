@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* thimble device: enrolment by file, in its first form: the device's directory is made on this
+ * machine, with a key of its own that the tool writes there and never reads again. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client_files.h"
+#include "commands.h"
+#include "exits.h"
+#include "home.h"
+#include "json.h"
+#include "names.h"
+#include "options.h"
+#include "term.h"
+
+#define LDEVID_DAYS 180
+
+static int enrol_one(struct home *home, const char *name)
+{
+    struct client client = {
+        .kind = "device", .certificate_kind = "ldevid", .name = name, .days = LDEVID_DAYS};
+    int code = client_make(home, &client);
+    if (code != EXIT_OK || term.json)
+        return code;
+    char to[24];
+    say("%s%s is enrolled%s until %s:", term_out(TERM_BOLD), name, term_out(TERM_PLAIN),
+        term_date(client.not_after_s, to));
+    say_file(client_path(home, &client, "device.key").text, "its private key: stays with it alone");
+    say_file(client_path(home, &client, "device.csr").text, "its request, signed with that key");
+    say_file(client_path(home, &client, "device.crt").text, "its certificate (LDevID)");
+    say_file(client_path(home, &client, "ca.crt").text, "what it knows the broker by");
+    return EXIT_OK;
+}
+
+static void enrolled_json(struct home *home, const struct words *names)
+{
+    struct json json = json_begin(stdout);
+    json_open(&json, "devices", '[');
+    for (size_t i = 0; i < names->count; i++)
+        client_json(&json, home, "device", names->at[i]);
+    json_close(&json, ']');
+    json_end(&json);
+}
+
+static int device_enrol(int argc, char **argv)
+{
+    static const struct usage usage = {
+        "device enrol", "NAME...",
+        "Makes a device: key and request as the device makes them, and its certificate.",
+        "Names are device id, client id, user name and topic level: a-z, 0-9, '_' and '-', at "
+        "most\n"
+        "32 characters. Files: devices/NAME/device.key device.csr device.crt ca.crt. Example:\n"
+        "  thimble device enrol lamp"};
+    const char *dir = NULL;
+    struct words names = {0};
+    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON};
+    int code = options_take(&usage, options, 2, argc, argv, &names);
+    if (code != OPTION_GO_ON)
+        return code;
+    if (names.count == 0)
+        return fail(EXIT_USAGE, "device enrol needs a name\nthimble device enrol lamp");
+    for (size_t i = 0; i < names.count; i++) { /* all names are good before the first is made */
+        code = client_check_name("device", names.at[i]);
+        if (code != OPTION_GO_ON)
+            return code;
+    }
+    struct home home;
+    code = home_open(&home, dir, false);
+    for (size_t i = 0; code == EXIT_OK && i < names.count; i++)
+        code = enrol_one(&home, names.at[i]);
+    if (code == EXIT_OK && term.json)
+        enrolled_json(&home, &names);
+    if (code == EXIT_OK)
+        client_next(&home, "device", names.at[0]);
+    home_close(&home);
+    return code;
+}
+
+static int device_list(int argc, char **argv)
+{
+    static const struct usage usage = {"device list", "", "Lists the devices.", NULL};
+    return client_list(&usage, "device", argc, argv);
+}
+
+int device_main(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"enrol", device_enrol, "makes a device and its certificate"},
+        {"list", device_list, "lists them"},
+    };
+    return commands_run("device", verbs, 2, argc, argv);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "home.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "exits.h"
+#include "term.h"
+
+static struct path chosen(const char *dir)
+{
+    const char *set = getenv("THIMBLE_HOME");
+    const char *user = getenv("HOME");
+    if (dir)
+        return path_of("%s", dir);
+    if (set && *set)
+        return path_of("%s", set);
+    return path_of("%s/.thimble", user && *user ? user : ".");
+}
+
+static int make_absolute(struct home *home, const char *dir)
+{
+    char resolved[PATH_MAX];
+    if (!realpath(dir, resolved))
+        return fail(EXIT_MISSING, "there is no state directory %s: %s\nthimble ca init --dir %s",
+                    dir, strerror(errno), dir);
+    if (strlen(resolved) >= sizeof home->dir || strpbrk(resolved, "\n\r"))
+        return fail(EXIT_INPUT, "the path of the state directory is too long or has line ends\n"
+                                "name another one with --dir");
+    memcpy(home->dir, resolved, strlen(resolved) + 1);
+    struct stat status;
+    if (stat(resolved, &status) == 0 && !S_ISDIR(status.st_mode))
+        return fail(EXIT_INPUT, "%s is not a directory\nname another one with --dir", dir);
+    if (stat(resolved, &status) == 0 && (status.st_mode & 077) != 0)
+        warn("others may look into %s, which holds private keys\nchmod 700 %s", resolved, resolved);
+    return EXIT_OK;
+}
+
+int home_find(struct home *home, const char *dir)
+{
+    memset(home, 0, sizeof *home);
+    struct path path = chosen(dir);
+    return make_absolute(home, path.text);
+}
+
+int home_open(struct home *home, const char *dir, bool create)
+{
+    memset(home, 0, sizeof *home);
+    struct path path = chosen(dir);
+    int code = create ? files_directory(path.text) : EXIT_OK;
+    if (code == EXIT_OK)
+        code = make_absolute(home, path.text);
+    if (code != EXIT_OK)
+        return code;
+    struct path registry = home_path(home, "registry.db");
+    return registry_open(&home->registry, registry.text, create);
+}
+
+void home_close(struct home *home)
+{
+    registry_close(&home->registry);
+}
+
+struct path home_path(const struct home *home, const char *relative)
+{
+    return path_of("%s/%s", home->dir, relative);
+}
+
+struct path home_authority_path(const struct home *home, enum registry_authority which,
+                                const char *ending)
+{
+    return path_of("%s/ca/%s.%s", home->dir, registry_authority_name(which), ending);
+}
+
+int home_issuer(struct home *home, enum registry_authority which, struct home_issuer *out)
+{
+    *out = (struct home_issuer){NULL, NULL};
+    out->certificate = registry_authority(&home->registry, which);
+    if (!out->certificate)
+        return fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
+                    registry_authority_name(which), home->dir);
+    struct path path = home_authority_path(home, which, "key");
+    int code = x509_read_key(path.text, &out->key);
+    if (code == EXIT_OK && X509_check_private_key(out->certificate, out->key) != 1)
+        code = fail(EXIT_INPUT, "%s is not the key of the %s CA\nrestore it from its backup",
+                    path.text, registry_authority_name(which));
+    if (code != EXIT_OK)
+        home_issuer_free(out);
+    return code;
+}
+
+void home_issuer_free(struct home_issuer *issuer)
+{
+    X509_free(issuer->certificate);
+    EVP_PKEY_free(issuer->key);
+    *issuer = (struct home_issuer){NULL, NULL};
+}

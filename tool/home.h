@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state directory, 0700:
+ *   registry.db                           everything issued and revoked
+ *   ca/{server,device,idevid}.{key,crt}   the authorities
+ *   broker/                               one directory that mosquitto runs from
+ *   devices/<name>/  users/<name>/        what each of them needs, and nothing else
+ */
+#ifndef TOOL_HOME_H
+#define TOOL_HOME_H
+
+#include "files.h"
+#include "registry.h"
+
+#define HOME_CLOCK_SLACK_S 600 /* certificates begin this much earlier: clocks differ */
+#define HOME_DAY_S         INT64_C(86400)
+
+struct home {
+    char dir[768]; /* absolute */
+    struct registry registry;
+};
+
+/* `dir` NULL: $THIMBLE_HOME, or ~/.thimble. `create` makes it. Prints its error. */
+int home_open(struct home *home, const char *dir, bool create);
+void home_close(struct home *home);
+
+/* Finds the directory alone, without a registry; for commands that only read a client's files. */
+int home_find(struct home *home, const char *dir);
+
+struct path home_path(const struct home *home, const char *relative);
+struct path home_authority_path(const struct home *home, enum registry_authority which,
+                                const char *ending);
+
+/* An authority's certificate and private key, for issuing; EXIT_MISSING says what to do. */
+struct home_issuer {
+    X509 *certificate;
+    EVP_PKEY *key;
+};
+
+int home_issuer(struct home *home, enum registry_authority which, struct home_issuer *out);
+void home_issuer_free(struct home_issuer *issuer);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "hosts.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "names.h"
+
+void hosts_add(struct hosts *hosts, const char *host)
+{
+    if (hosts->count == HOSTS_MAX || strlen(host) >= HOSTS_TEXT)
+        return;
+    for (size_t i = 0; i < hosts->count; i++) {
+        if (strcasecmp(hosts->at[i], host) == 0)
+            return;
+    }
+    strcpy(hosts->at[hosts->count++], host);
+}
+
+static void add_address(struct hosts *hosts, const struct sockaddr *address)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+        inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+        if (!IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr))
+            inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
+    }
+    if (*text)
+        hosts_add(hosts, text);
+}
+
+void hosts_of_this_machine(struct hosts *hosts)
+{
+    char name[200] = "";
+    if (gethostname(name, sizeof name - 1) == 0 && *name && !names_host_fault(name)) {
+        hosts_add(hosts, name);
+        if (!strchr(name, '.')) {
+            char local[HOSTS_TEXT];
+            snprintf(local, sizeof local, "%s.local", name);
+            hosts_add(hosts, local);
+        }
+    }
+    hosts_add(hosts, "localhost");
+    struct ifaddrs *all = NULL;
+    if (getifaddrs(&all) != 0)
+        return;
+    for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+        if (at->ifa_addr)
+            add_address(hosts, at->ifa_addr);
+    }
+    freeifaddrs(all);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "exits.h"
+#include "term.h"
+
+static const struct command commands[] = {
+    {"ca", ca_main, "the certificate authorities: init, show"},
+    {"broker", broker_main, "a mosquitto that only your devices and users can use: init, run"},
+    {"device", device_main, "devices: enrol, list"},
+    {"user", user_main, "people and programs: add, list"},
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static void examples(void)
+{
+    printf("%sthimble%s puts small devices on an MQTT broker securely, and keeps them there.\n\n"
+           "From nothing to a working broker (everything is kept in ~/.thimble, or --dir DIR):\n\n",
+           term_out(TERM_BOLD), term_out(TERM_PLAIN));
+    static const char *const rows[][2] = {
+        {"thimble ca init", "ca/server.crt ca/device.crt ca/idevid.crt, their keys, registry.db"},
+        {"thimble broker init", "broker/mosquitto.conf acl server.crt server.key clients.crl"},
+        {"thimble broker run", "starts mosquitto in the foreground: broker/data/"},
+        {"thimble device enrol lamp", "devices/lamp/device.key device.csr device.crt ca.crt"},
+        {"thimble user add alice", "users/alice/user.key user.crt ca.crt, a line in broker/acl"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        printf("  %s%-26s%s %s\n", term_out(TERM_CYAN), rows[i][0], term_out(TERM_PLAIN),
+               rows[i][1]);
+    printf("\nAll commands: thimble --help. Exit codes: thimble --exit-codes.\n");
+}
+
+int main(int argc, char **argv)
+{
+    term_init();
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        examples();
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("thimble %s\n", THIMBLE_VERSION);
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--exit-codes") == 0) {
+        exits_print();
+        return EXIT_OK;
+    }
+    bool help = strcmp(argv[1], "help") == 0;
+    if (help && argc > 2) { /* `thimble help ca` */
+        char flag[] = "--help";
+        char *asked[] = {argv[2], flag};
+        return commands_run("", commands, COMMANDS, 2, asked);
+    }
+    return commands_run("", commands, COMMANDS, help ? 0 : argc - 1, argv + 1);
+}

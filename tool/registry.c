@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <sqlite3.h>
+
+#include "exits.h"
+#include "files.h"
+#include "term.h"
+
+#define BUSY_TIMEOUT_MS 10000
+
+/* Each step is applied once, in order; user_version counts the steps that are in the file. */
+static const char *const migrations[] = {
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+    "CREATE TABLE authority ("
+    "  id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('server','device','idevid')),"
+    "  state TEXT NOT NULL CHECK (state IN ('active','retired')), certificate BLOB NOT NULL,"
+    "  key TEXT NOT NULL, crl_number INTEGER NOT NULL DEFAULT 0, created_s INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX authority_active ON authority (kind) WHERE state = 'active';"
+    "CREATE TABLE principal ("
+    "  name TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('device','user')),"
+    "  role TEXT NOT NULL, connections INTEGER NOT NULL DEFAULT 1,"
+    "  homeassistant INTEGER NOT NULL DEFAULT 0,"
+    "  state TEXT NOT NULL CHECK (state IN ('active','blocked','revoked')),"
+    "  created_s INTEGER NOT NULL);"
+    "CREATE TABLE certificate ("
+    "  serial TEXT NOT NULL, authority INTEGER NOT NULL REFERENCES authority (id),"
+    "  kind TEXT NOT NULL CHECK (kind IN ('ca','server','ldevid','idevid','user')),"
+    "  principal TEXT REFERENCES principal (name), common_name TEXT NOT NULL,"
+    "  pin BLOB NOT NULL, not_before_s INTEGER NOT NULL, not_after_s INTEGER NOT NULL,"
+    "  der BLOB NOT NULL, issued_s INTEGER NOT NULL, revoked_s INTEGER, reason TEXT,"
+    "  PRIMARY KEY (authority, serial));"
+    "CREATE INDEX certificate_principal ON certificate (principal);"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, what TEXT NOT NULL,"
+    "  subject TEXT NOT NULL);",
+};
+#define SCHEMA ((int)(sizeof migrations / sizeof migrations[0]))
+
+static int failed(struct registry *registry, const char *doing)
+{
+    int error = sqlite3_errcode(registry->sqlite);
+    const char *next = error == SQLITE_BUSY     ? "wait for the other thimble command to end"
+                       : error == SQLITE_FULL   ? "free space on the disk, then run it again"
+                       : error == SQLITE_NOTADB ? "restore registry.db from its backup"
+                                                : "check the state directory and its permissions";
+    return fail(EXIT_FAILED, "registry: cannot %s: %s\n%s", doing, sqlite3_errmsg(registry->sqlite),
+                next);
+}
+
+/* ---- statements: t text, i int64, b pointer and int; NULL text binds NULL ---- */
+
+static sqlite3_stmt *prepare(struct registry *registry, const char *sql, const char *kinds, ...)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(registry->sqlite, sql, -1, &statement, NULL) != SQLITE_OK)
+        return NULL;
+    va_list arguments;
+    va_start(arguments, kinds);
+    for (int i = 1; *kinds; kinds++, i++) {
+        if (*kinds == 't') {
+            sqlite3_bind_text(statement, i, va_arg(arguments, const char *), -1, SQLITE_TRANSIENT);
+        } else if (*kinds == 'i') {
+            sqlite3_bind_int64(statement, i, va_arg(arguments, int64_t));
+        } else {
+            const void *at = va_arg(arguments, const void *);
+            sqlite3_bind_blob(statement, i, at, va_arg(arguments, int), SQLITE_TRANSIENT);
+        }
+    }
+    va_end(arguments);
+    return statement;
+}
+
+/* Runs a statement that gives no rows, and frees it. */
+static int run(struct registry *registry, sqlite3_stmt *statement, const char *doing)
+{
+    int step = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    int code = step == SQLITE_DONE ? EXIT_OK : failed(registry, doing);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+static void copy_text(sqlite3_stmt *statement, int column, char *into, size_t room)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    snprintf(into, room, "%s", text ? (const char *)text : "");
+}
+
+static int64_t number_of(struct registry *registry, sqlite3_stmt *statement)
+{
+    int64_t number = 0;
+    if (statement && sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    (void)registry;
+    return number;
+}
+
+/* ---- opening ---- */
+
+static int migrate(struct registry *registry)
+{
+    int code = registry_begin(registry);
+    if (code != EXIT_OK)
+        return code;
+    int64_t version = number_of(registry, prepare(registry, "PRAGMA user_version", ""));
+    if (version > SCHEMA) {
+        registry_rollback(registry);
+        return fail(EXIT_INPUT,
+                    "the registry was written by a newer thimble (schema %d; this one "
+                    "knows %d)\nupdate thimble",
+                    (int)version, SCHEMA);
+    }
+    for (int i = (int)version; i < SCHEMA; i++) {
+        char set[40];
+        snprintf(set, sizeof set, "PRAGMA user_version = %d", i + 1);
+        if (sqlite3_exec(registry->sqlite, migrations[i], NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(registry->sqlite, set, NULL, NULL, NULL) != SQLITE_OK) {
+            code = failed(registry, "bring its tables up to date");
+            registry_rollback(registry);
+            return code;
+        }
+    }
+    return registry_commit(registry);
+}
+
+int registry_open(struct registry *registry, const char *path, bool create)
+{
+    *registry = (struct registry){NULL, false};
+    if (!create && !files_exist(path))
+        return fail(EXIT_MISSING, "there is no %s: no authority was made here\nthimble ca init",
+                    path);
+    mode_t before = umask(077);
+    int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    int error = sqlite3_open_v2(path, &registry->sqlite, flags, NULL);
+    int code = EXIT_OK;
+    if (error != SQLITE_OK) {
+        code = failed(registry, "be opened");
+    } else {
+        sqlite3_busy_timeout(registry->sqlite, BUSY_TIMEOUT_MS);
+        if (sqlite3_exec(registry->sqlite,
+                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                         "PRAGMA foreign_keys = ON",
+                         NULL, NULL, NULL) != SQLITE_OK)
+            code = failed(registry, "be opened");
+    }
+    if (code == EXIT_OK)
+        code = migrate(registry);
+    umask(before);
+    if (code != EXIT_OK)
+        registry_close(registry);
+    return code;
+}
+
+void registry_close(struct registry *registry)
+{
+    if (!registry->sqlite)
+        return;
+    registry_rollback(registry);
+    sqlite3_close(registry->sqlite);
+    registry->sqlite = NULL;
+}
+
+/* ---- transactions ---- */
+
+int registry_begin(struct registry *registry)
+{
+    if (sqlite3_exec(registry->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return failed(registry, "be locked");
+    registry->inside = true;
+    return EXIT_OK;
+}
+
+int registry_commit(struct registry *registry)
+{
+    if (sqlite3_exec(registry->sqlite, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        return failed(registry, "be written");
+    registry->inside = false;
+    return EXIT_OK;
+}
+
+void registry_rollback(struct registry *registry)
+{
+    if (registry->inside)
+        sqlite3_exec(registry->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    registry->inside = false;
+}
+
+/* ---- authorities ---- */
+
+const char *registry_authority_name(enum registry_authority which)
+{
+    static const char *const names[] = {"server", "device", "idevid"};
+    return names[which];
+}
+
+static int64_t authority_id(struct registry *registry, enum registry_authority which)
+{
+    return number_of(registry, prepare(registry,
+                                       "SELECT id FROM authority WHERE kind = ? AND "
+                                       "state = 'active'",
+                                       "t", registry_authority_name(which)));
+}
+
+int registry_authority_add(struct registry *registry, enum registry_authority which,
+                           X509 *certificate, const char *key)
+{
+    struct bytes der = x509_der(certificate);
+    int code = run(registry,
+                   prepare(registry,
+                           "INSERT INTO authority (kind, state, certificate, key, "
+                           "created_s) VALUES (?, 'active', ?, ?, ?)",
+                           "tbti", registry_authority_name(which), der.at, (int)der.len, key,
+                           (int64_t)time(NULL)),
+                   "add an authority");
+    bytes_free(&der);
+    return code == EXIT_OK ? registry_certificate_add(registry, which, "ca", NULL, certificate)
+                           : code;
+}
+
+static X509 *certificate_of(sqlite3_stmt *statement)
+{
+    X509 *certificate = NULL;
+    if (statement && sqlite3_step(statement) == SQLITE_ROW)
+        certificate = x509_of_der(sqlite3_column_blob(statement, 0),
+                                  (size_t)sqlite3_column_bytes(statement, 0));
+    sqlite3_finalize(statement);
+    return certificate;
+}
+
+X509 *registry_authority(struct registry *registry, enum registry_authority which)
+{
+    return certificate_of(prepare(registry,
+                                  "SELECT certificate FROM authority WHERE kind = ? AND "
+                                  "state = 'active'",
+                                  "t", registry_authority_name(which)));
+}
+
+/* ---- devices and users ---- */
+
+#define PRINCIPAL_COLUMNS                                                                   \
+    "SELECT p.name, p.kind, p.role, p.state, p.created_s, c.not_after_s, c.serial "         \
+    "FROM principal p LEFT JOIN certificate c ON c.rowid = (SELECT rowid FROM certificate " \
+    "WHERE principal = p.name ORDER BY issued_s DESC, rowid DESC LIMIT 1) "
+
+static void principal_of(sqlite3_stmt *statement, struct registry_principal *out)
+{
+    copy_text(statement, 0, out->name, sizeof out->name);
+    copy_text(statement, 1, out->kind, sizeof out->kind);
+    copy_text(statement, 2, out->role, sizeof out->role);
+    copy_text(statement, 3, out->state, sizeof out->state);
+    out->created_s = sqlite3_column_int64(statement, 4);
+    out->not_after_s = sqlite3_column_int64(statement, 5);
+    copy_text(statement, 6, out->serial, sizeof out->serial);
+}
+
+int registry_principal_add(struct registry *registry, const char *name, const char *kind,
+                           const char *role)
+{
+    return run(registry,
+               prepare(registry,
+                       "INSERT INTO principal (name, kind, role, state, created_s) "
+                       "VALUES (?, ?, ?, 'active', ?)",
+                       "ttti", name, kind, role, (int64_t)time(NULL)),
+               "add a name");
+}
+
+bool registry_principal(struct registry *registry, const char *name, struct registry_principal *out)
+{
+    sqlite3_stmt *statement = prepare(registry, PRINCIPAL_COLUMNS "WHERE p.name = ?", "t", name);
+    bool found = statement && sqlite3_step(statement) == SQLITE_ROW;
+    if (found)
+        principal_of(statement, out);
+    sqlite3_finalize(statement);
+    return found;
+}
+
+void registry_principals(struct registry *registry, const char *kind,
+                         bool (*each)(void *user, const struct registry_principal *principal),
+                         void *user)
+{
+    sqlite3_stmt *statement =
+        prepare(registry, PRINCIPAL_COLUMNS "WHERE p.kind = ? ORDER BY p.name", "t", kind);
+    struct registry_principal principal;
+    while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        principal_of(statement, &principal);
+        if (!each(user, &principal))
+            break;
+    }
+    sqlite3_finalize(statement);
+}
+
+/* ---- certificates ---- */
+
+int registry_certificate_add(struct registry *registry, enum registry_authority issuer,
+                             const char *kind, const char *principal, X509 *certificate)
+{
+    char serial[X509_SERIAL_TEXT], common_name[128];
+    uint8_t pin[32];
+    x509_serial(certificate, serial);
+    x509_common_name(certificate, common_name, sizeof common_name);
+    x509_pin(certificate, pin);
+    struct bytes der = x509_der(certificate);
+    int code = run(registry,
+                   prepare(registry,
+                           "INSERT INTO certificate (serial, authority, kind, principal, "
+                           "common_name, pin, not_before_s, not_after_s, der, issued_s) "
+                           "VALUES (?,?,?,?,?,?,?,?,?,?)",
+                           "titttbiibi", serial, authority_id(registry, issuer), kind, principal,
+                           common_name, pin, (int)sizeof pin, x509_not_before(certificate),
+                           x509_not_after(certificate), der.at, (int)der.len, (int64_t)time(NULL)),
+                   "add a certificate");
+    bytes_free(&der);
+    return code;
+}
+
+X509 *registry_certificate(struct registry *registry, const char *principal)
+{
+    return certificate_of(prepare(registry,
+                                  "SELECT der FROM certificate WHERE principal = ? AND "
+                                  "revoked_s IS NULL ORDER BY issued_s DESC, rowid DESC LIMIT 1",
+                                  "t", principal));
+}
+
+int64_t registry_issued(struct registry *registry, enum registry_authority issuer)
+{
+    return number_of(registry, prepare(registry,
+                                       "SELECT count(*) FROM certificate WHERE authority "
+                                       "= ? AND kind <> 'ca'",
+                                       "i", authority_id(registry, issuer)));
+}
+
+size_t registry_revoked(struct registry *registry, enum registry_authority issuer, int64_t now_s,
+                        struct x509_revoked **out)
+{
+    size_t count = 0, room = 0;
+    *out = NULL;
+    sqlite3_stmt *statement =
+        prepare(registry,
+                "SELECT serial, revoked_s FROM certificate WHERE authority = ? AND "
+                "revoked_s IS NOT NULL AND not_after_s >= ?",
+                "ii", authority_id(registry, issuer), now_s);
+    while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        if (count == room) {
+            struct x509_revoked *larger =
+                realloc(*out, (room = room ? 2 * room : 16) * sizeof **out);
+            if (!larger)
+                break;
+            *out = larger;
+        }
+        struct x509_revoked *row = &(*out)[count++];
+        copy_text(statement, 0, row->serial, sizeof row->serial);
+        row->at_s = sqlite3_column_int64(statement, 1);
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+int64_t registry_crl_number(struct registry *registry, enum registry_authority issuer)
+{
+    return number_of(registry, prepare(registry,
+                                       "UPDATE authority SET crl_number = crl_number + 1 "
+                                       "WHERE id = ? RETURNING crl_number",
+                                       "i", authority_id(registry, issuer)));
+}
+
+/* ---- settings and events ---- */
+
+int registry_set(struct registry *registry, const char *name, const char *value)
+{
+    return run(registry,
+               prepare(registry,
+                       "INSERT INTO setting VALUES (?, ?) ON CONFLICT (name) DO "
+                       "UPDATE SET value = excluded.value",
+                       "tt", name, value),
+               "keep a setting");
+}
+
+bool registry_get(struct registry *registry, const char *name, char value[REGISTRY_TEXT_MAX])
+{
+    sqlite3_stmt *statement =
+        prepare(registry, "SELECT value FROM setting WHERE name = ?", "t", name);
+    bool found = statement && sqlite3_step(statement) == SQLITE_ROW;
+    if (found)
+        copy_text(statement, 0, value, REGISTRY_TEXT_MAX);
+    sqlite3_finalize(statement);
+    return found;
+}
+
+int registry_event(struct registry *registry, const char *what, const char *subject)
+{
+    return run(registry,
+               prepare(registry, "INSERT INTO event (at_s, what, subject) VALUES (?,?,?)", "itt",
+                       (int64_t)time(NULL), what, subject),
+               "log an event");
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry.db: what was issued and revoked, and what the broker serves. SQLite in WAL mode; the
+ * schema's number is PRAGMA user_version, and older ones are migrated when opened. An issuance is
+ * one transaction that takes the write lock before it looks, so that two commands at once issue one
+ * name once.
+ *
+ * Functions that change something print their error and give back an exit code.
+ */
+#ifndef TOOL_REGISTRY_H
+#define TOOL_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "x509.h"
+
+struct sqlite3;
+
+struct registry {
+    struct sqlite3 *sqlite;
+    bool inside; /* a transaction is open */
+};
+
+#define REGISTRY_NAME_MAX 40 /* a name of 32 letters, ".birth" or ".<n>", and NUL */
+#define REGISTRY_TEXT_MAX 1024
+
+/* `create` makes the file and its tables; without it a missing file is EXIT_MISSING. */
+int registry_open(struct registry *registry, const char *path, bool create);
+void registry_close(struct registry *registry);
+
+int registry_begin(struct registry *registry);
+int registry_commit(struct registry *registry);
+void registry_rollback(struct registry *registry); /* nothing when none is open */
+
+/* ---- authorities ---- */
+
+enum registry_authority { REGISTRY_SERVER, REGISTRY_DEVICE, REGISTRY_IDEVID, REGISTRY_AUTHORITIES };
+
+const char *registry_authority_name(enum registry_authority which); /* "server", … */
+
+/* `key` says where its private key is: a path relative to the state directory (later also a
+ * pkcs11: URI). */
+int registry_authority_add(struct registry *registry, enum registry_authority which,
+                           X509 *certificate, const char *key);
+
+/* The certificate in force, NULL when there is none; free it. */
+X509 *registry_authority(struct registry *registry, enum registry_authority which);
+
+/* ---- devices and users: one namespace ---- */
+
+struct registry_principal {
+    char name[REGISTRY_NAME_MAX];
+    char kind[8];   /* "device", "user" */
+    char role[12];  /* "viewer", "operator", "admin"; "" for a device */
+    char state[12]; /* "active", "revoked" */
+    int64_t created_s;
+    int64_t not_after_s; /* of its newest certificate; 0 when none */
+    char serial[X509_SERIAL_TEXT];
+};
+
+int registry_principal_add(struct registry *registry, const char *name, const char *kind,
+                           const char *role);
+bool registry_principal(struct registry *registry, const char *name,
+                        struct registry_principal *out);
+
+/* All of a kind, by name; `each` gives back false to stop. */
+void registry_principals(struct registry *registry, const char *kind,
+                         bool (*each)(void *user, const struct registry_principal *principal),
+                         void *user);
+
+/* ---- certificates ---- */
+
+/* `kind`: "ca", "server", "ldevid", "idevid", "user"; `principal` NULL for ca and server. */
+int registry_certificate_add(struct registry *registry, enum registry_authority issuer,
+                             const char *kind, const char *principal, X509 *certificate);
+
+/* The newest certificate of a device or user that is not revoked; NULL when none; free it. */
+X509 *registry_certificate(struct registry *registry, const char *principal);
+
+int64_t registry_issued(struct registry *registry, enum registry_authority issuer);
+
+/* The revoked, unexpired certificates of an authority; free *out with free(). */
+size_t registry_revoked(struct registry *registry, enum registry_authority issuer, int64_t now_s,
+                        struct x509_revoked **out);
+
+/* The number of the next CRL, counted up. */
+int64_t registry_crl_number(struct registry *registry, enum registry_authority issuer);
+
+/* ---- settings of the installation: "broker.host", "broker.port", … ---- */
+
+int registry_set(struct registry *registry, const char *name, const char *value);
+bool registry_get(struct registry *registry, const char *name, char value[REGISTRY_TEXT_MAX]);
+
+/* One line in the log of the authority: what was done to whom. */
+int registry_event(struct registry *registry, const char *what, const char *subject);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* thimble user: people and programs, each with a role and a certificate of its own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client_files.h"
+#include "commands.h"
+#include "exits.h"
+#include "home.h"
+#include "json.h"
+#include "mosquitto.h"
+#include "options.h"
+#include "term.h"
+
+#define USER_DAYS 180
+
+static void show_added(struct home *home, const struct client *client)
+{
+    char to[24];
+    say("%s%s is a user%s (%s) until %s:", term_out(TERM_BOLD), client->name, term_out(TERM_PLAIN),
+        client->role, term_date(client->not_after_s, to));
+    say_file(client_path(home, client, "user.key").text, "the private key");
+    say_file(client_path(home, client, "user.crt").text, "the certificate");
+    say_file(client_path(home, client, "ca.crt").text, "what the broker is known by");
+}
+
+static int add(struct home *home, struct client *client)
+{
+    int code = client_make(home, client);
+    if (code == EXIT_OK)
+        code = mosquitto_rights_changed(home);
+    if (code != EXIT_OK)
+        return code;
+    if (term.json) {
+        struct json json = json_begin(stdout);
+        json_open(&json, "users", '[');
+        client_json(&json, home, "user", client->name);
+        json_close(&json, ']');
+        json_end(&json);
+    } else {
+        show_added(home, client);
+    }
+    client_next(home, "user", client->name);
+    return EXIT_OK;
+}
+
+static bool is_role(const char *role)
+{
+    return strcmp(role, "viewer") == 0 || strcmp(role, "operator") == 0 ||
+           strcmp(role, "admin") == 0;
+}
+
+static int user_add(int argc, char **argv)
+{
+    static const struct usage usage = {
+        "user add", "NAME", "Makes a user: a key, a certificate and the rights of a role.",
+        "viewer    reads status, telemetry and zones of every device\n"
+        "operator  reads their logs too\n"
+        "admin     as operator; devices let an admin change settings\n\n"
+        "Files: users/NAME/user.key user.crt ca.crt; lines in broker/acl. Example:\n"
+        "  thimble user add alice --role operator"};
+    const char *dir = NULL, *role = "viewer";
+    struct words names = {0};
+    const struct option options[] = {
+        OPTION_ROW_DIR(&dir),
+        {0, "role", "ROLE", "viewer, operator or admin [viewer]", OPTION_TEXT, &role, 0, 0},
+        OPTION_ROW_JSON,
+    };
+    int code = options_take(&usage, options, 3, argc, argv, &names);
+    if (code != OPTION_GO_ON)
+        return code;
+    if (names.count != 1)
+        return fail(EXIT_USAGE, "user add needs one name\nthimble user add alice");
+    if (!is_role(role))
+        return fail(EXIT_USAGE,
+                    "--role is viewer, operator or admin, not '%s'\n"
+                    "thimble user add %s --role operator",
+                    role, names.at[0]);
+    code = client_check_name("user", names.at[0]);
+    if (code != OPTION_GO_ON)
+        return code;
+    struct home home;
+    code = home_open(&home, dir, false);
+    struct client client = {.kind = "user",
+                            .certificate_kind = "user",
+                            .name = names.at[0],
+                            .role = role,
+                            .days = USER_DAYS};
+    if (code == EXIT_OK)
+        code = add(&home, &client);
+    home_close(&home);
+    return code;
+}
+
+static int user_list(int argc, char **argv)
+{
+    static const struct usage usage = {"user list", "", "Lists the users.", NULL};
+    return client_list(&usage, "user", argc, argv);
+}
+
+int user_main(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"add", user_add, "makes a user and its certificate"},
+        {"list", user_list, "lists them"},
+    };
+    return commands_run("user", verbs, 2, argc, argv);
+}

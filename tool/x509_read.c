@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands in a certificate, and certificates in files. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "exits.h"
+#include "term.h"
+#include "x509.h"
+
+/* ---- fields ---- */
+
+void x509_serial(const X509 *certificate, char into[X509_SERIAL_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t number[16] = {0};
+    BIGNUM *value = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    if (value)
+        BN_bn2binpad(value, number, sizeof number);
+    BN_free(value);
+    for (size_t i = 0; i < sizeof number; i++) {
+        into[2 * i] = digits[number[i] >> 4];
+        into[2 * i + 1] = digits[number[i] & 15];
+    }
+    into[X509_SERIAL_TEXT - 1] = '\0';
+}
+
+void x509_common_name(const X509 *certificate, char *into, size_t room)
+{
+    X509_NAME *name = X509_get_subject_name(certificate);
+    if (X509_NAME_get_text_by_NID(name, NID_commonName, into, (int)room) < 0)
+        snprintf(into, room, "(no common name)");
+}
+
+static int64_t seconds(const ASN1_TIME *at)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(at, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+int64_t x509_not_before(const X509 *certificate)
+{
+    return seconds(X509_get0_notBefore(certificate));
+}
+
+int64_t x509_not_after(const X509 *certificate)
+{
+    return seconds(X509_get0_notAfter(certificate));
+}
+
+void x509_fingerprint(const X509 *certificate, uint8_t sha256[32])
+{
+    unsigned len = 32;
+    if (X509_digest(certificate, EVP_sha256(), sha256, &len) != 1)
+        memset(sha256, 0, 32);
+}
+
+void x509_pin(const X509 *certificate, uint8_t sha256[32])
+{
+    unsigned char *spki = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);
+    unsigned out = 32;
+    if (len <= 0 || EVP_Digest(spki, (size_t)len, sha256, &out, EVP_sha256(), NULL) != 1)
+        memset(sha256, 0, 32);
+    OPENSSL_free(spki);
+}
+
+struct bytes x509_der(X509 *certificate)
+{
+    struct bytes der = {NULL, 0};
+    int len = i2d_X509(certificate, NULL);
+    if (len <= 0 || (der.at = malloc((size_t)len)) == NULL)
+        return der;
+    unsigned char *at = der.at;
+    der.len = (size_t)i2d_X509(certificate, &at);
+    return der;
+}
+
+X509 *x509_of_der(const void *der, size_t len)
+{
+    const unsigned char *at = der;
+    return d2i_X509(NULL, &at, (long)len);
+}
+
+/* ---- writing ---- */
+
+/* Writes what a PEM_write_bio_* has put into `memory`, if it `worked`, and frees it. */
+static int write_pem(const char *path, BIO *memory, int worked, int mode, enum files_when when)
+{
+    char *text = NULL;
+    long len = memory ? BIO_get_mem_data(memory, &text) : 0;
+    int code = worked == 1 && len > 0
+                   ? files_write(path, text, (size_t)len, mode, when)
+                   : fail(EXIT_FAILED, "cannot encode %s: %s\nreport this", path, x509_error());
+    if (text && mode == FILES_SECRET)
+        OPENSSL_cleanse(text, (size_t)len);
+    BIO_free(memory);
+    return code;
+}
+
+int x509_write_key(const char *path, EVP_PKEY *key, enum files_when when)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    int worked = memory ? PEM_write_bio_PrivateKey(memory, key, NULL, NULL, 0, NULL, NULL) : 0;
+    return write_pem(path, memory, worked, FILES_SECRET, when);
+}
+
+int x509_write_certificate(const char *path, X509 *certificate, enum files_when when)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    int worked = memory ? PEM_write_bio_X509(memory, certificate) : 0;
+    return write_pem(path, memory, worked, FILES_PUBLIC, when);
+}
+
+int x509_write_request(const char *path, X509_REQ *request, enum files_when when)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    int worked = memory ? PEM_write_bio_X509_REQ(memory, request) : 0;
+    return write_pem(path, memory, worked, FILES_PUBLIC, when);
+}
+
+int x509_write_crl(const char *path, X509_CRL *crl)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    int worked = memory ? PEM_write_bio_X509_CRL(memory, crl) : 0;
+    return write_pem(path, memory, worked, FILES_PUBLIC, FILES_REPLACE);
+}
+
+/* ---- reading ---- */
+
+static BIO *open_memory(const char *path, struct bytes *bytes, int *code)
+{
+    *code = files_read(path, bytes);
+    if (*code != EXIT_OK)
+        return NULL;
+    BIO *memory = BIO_new_mem_buf(bytes->at, (int)bytes->len);
+    if (!memory)
+        *code = fail(EXIT_FAILED, "no memory to read %s\nend other programs", path);
+    return memory;
+}
+
+static int not_a(const char *path, const char *what, const struct bytes *bytes)
+{
+    ERR_clear_error();
+    if (strstr((const char *)bytes->at, "ENCRYPTED"))
+        return fail(EXIT_INPUT, "%s is encrypted\nopenssl pkey -in %s -out %s.plain", path, path,
+                    path);
+    if (bytes->at[0] == 0x30)
+        return fail(EXIT_INPUT, "%s is DER, and PEM is needed here\nopenssl %s -inform DER -in %s",
+                    path, strcmp(what, "certificate") == 0 ? "x509" : "pkey", path);
+    return fail(EXIT_INPUT, "%s holds no PEM %s\nhead -n 1 %s", path, what, path);
+}
+
+/* No prompt: an encrypted key is an error with a next step. */
+static int no_password(char *into, int room, int writing, void *user)
+{
+    (void)into;
+    (void)room;
+    (void)writing;
+    (void)user;
+    return -1;
+}
+
+int x509_read_key(const char *path, EVP_PKEY **out)
+{
+    struct bytes bytes;
+    int code;
+    BIO *memory = open_memory(path, &bytes, &code);
+    if (!memory)
+        return code;
+    *out = PEM_read_bio_PrivateKey(memory, NULL, no_password, NULL);
+    if (!*out)
+        code = not_a(path, "private key", &bytes);
+    BIO_free(memory);
+    bytes_free(&bytes);
+    return code;
+}
+
+int x509_read_certificate(const char *path, X509 **out)
+{
+    struct bytes bytes;
+    int code;
+    BIO *memory = open_memory(path, &bytes, &code);
+    if (!memory)
+        return code;
+    *out = PEM_read_bio_X509(memory, NULL, NULL, NULL);
+    if (!*out)
+        code = not_a(path, "certificate", &bytes);
+    BIO_free(memory);
+    bytes_free(&bytes);
+    return code;
+}
+
+int x509_read_request(const char *path, X509_REQ **out)
+{
+    struct bytes bytes;
+    int code;
+    BIO *memory = open_memory(path, &bytes, &code);
+    if (!memory)
+        return code;
+    *out = PEM_read_bio_X509_REQ(memory, NULL, NULL, NULL);
+    if (!*out)
+        code = not_a(path, "certificate request", &bytes);
+    BIO_free(memory);
+    bytes_free(&bytes);
+    return code;
+}
