@@ -39,6 +39,14 @@ void th_machine_idle(uint32_t at_ms);
 extern uint32_t __stack_bottom[], __stack_top[]; /* linker script */
 size_t th_machine_stack_peak(void);
 
+/* What the loader did. A machine without one has slot 0, confirmed. */
+struct th_machine_slot {
+    unsigned index;
+    bool trial, reverted;
+};
+
+struct th_machine_slot th_machine_slot(void); /* port */
+
 /* ---- console ---- */
 void th_machine_put(void *unused, char c); /* port */
 int th_machine_get(void);                  /* port; -1: nothing has come */

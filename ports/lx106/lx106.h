@@ -52,6 +52,5 @@ _Noreturn void th_lx_crashed(void);
 #define TH_LX_BOOT_REVERTED 0x200u
 bool th_lx_reset_was_crash(void);
 void th_lx_rtc_boot_notes(uint32_t notes);
-uint32_t th_lx_boot_notes(void);
 
 #endif

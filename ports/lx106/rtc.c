@@ -70,9 +70,12 @@ void th_lx_rtc_boot_notes(uint32_t notes)
     rtc()->boot.notes = notes;
 }
 
-uint32_t th_lx_boot_notes(void)
+struct th_machine_slot th_machine_slot(void)
 {
-    return rtc()->boot.notes;
+    uint32_t notes = rtc()->boot.notes;
+    return (struct th_machine_slot){.index = notes & TH_LX_BOOT_SLOT,
+                                    .trial = (notes & TH_LX_BOOT_TRIAL) != 0,
+                                    .reverted = (notes & TH_LX_BOOT_REVERTED) != 0};
 }
 
 void th_lx_rtc_start(void)

@@ -52,6 +52,11 @@ enum th_reset_reason th_machine_reset_reason(void)
     return start.reason;
 }
 
+struct th_machine_slot th_machine_slot(void)
+{
+    return (struct th_machine_slot){.index = 0};
+}
+
 bool th_machine_crash(struct th_crash *out)
 {
     if (start.crash_valid)

@@ -227,6 +227,18 @@ static int check_echo(void)
     return 1;
 }
 
+/* O11: on trial, an image that crashes at once. */
+static int check_crash_on_trial(void)
+{
+    struct th_machine_slot slot = th_machine_slot();
+
+    SAY("slot %u%s%s\n", slot.index, slot.trial ? ", on trial" : "",
+        slot.reverted ? ", reverted" : "");
+    if (slot.trial)
+        th_machine_crash_now();
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -234,7 +246,7 @@ static const struct {
     {"dhcp", check_dhcp},        {"flash", check_flash},   {"rtc", check_rtc},
     {"reset", check_reset_line}, {"crash", check_crash},   {"watchdog", check_watchdog},
     {"arm-off", check_arm_off},  {"inputs", check_inputs}, {"entropy", check_entropy},
-    {"idle", check_idle},        {"echo", check_echo},
+    {"idle", check_idle},        {"echo", check_echo},     {"crash-on-trial", check_crash_on_trial},
 };
 
 int th_main(void)
