@@ -5,6 +5,7 @@
 #include <string.h>
 #include <thimble/boot.h>
 
+#include <cpu.h>
 #include <lwip/dhcp.h>
 
 #include "../../ports/common/host.h"
@@ -239,14 +240,40 @@ static int check_crash_on_trial(void)
     return 0;
 }
 
+/* For the measuring emulator: marks, and accesses that the real chip would not survive. */
+static int check_marks(void)
+{
+    th_cpu_mark(1);
+    for (int i = 0; i < 3; i++) {
+        for (volatile int n = 0; n < 1000; n++)
+            continue;
+        th_cpu_mark(2);
+    }
+#ifdef __XTENSA__
+    SAY("byte of flash %u\n", *(volatile uint8_t *)0x40201011);
+    *(volatile uint32_t *)0x402FFFF0 = 0;
+    *(volatile uint32_t *)0x3FFE0000 = 0;
+#endif
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
 } checks[] = {
-    {"dhcp", check_dhcp},        {"flash", check_flash},   {"rtc", check_rtc},
-    {"reset", check_reset_line}, {"crash", check_crash},   {"watchdog", check_watchdog},
-    {"arm-off", check_arm_off},  {"inputs", check_inputs}, {"entropy", check_entropy},
-    {"idle", check_idle},        {"echo", check_echo},     {"crash-on-trial", check_crash_on_trial},
+    {"dhcp", check_dhcp},
+    {"flash", check_flash},
+    {"rtc", check_rtc},
+    {"reset", check_reset_line},
+    {"crash", check_crash},
+    {"watchdog", check_watchdog},
+    {"arm-off", check_arm_off},
+    {"inputs", check_inputs},
+    {"entropy", check_entropy},
+    {"idle", check_idle},
+    {"echo", check_echo},
+    {"marks", check_marks},
+    {"crash-on-trial", check_crash_on_trial},
 };
 
 int th_main(void)

@@ -158,22 +158,6 @@ static void semihosting_words(struct words *words, const char *const *parameters
     add(words, text);
 }
 
-static void connect_qmp(struct qemu *qemu)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", qemu_path(qemu, "qmp"));
-    qemu->qmp = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    for (int i = 0; i < 500; i++) {
-        if (connect(qemu->qmp, (struct sockaddr *)&address, sizeof(address)) == 0) {
-            qemu_command(qemu, "qmp_capabilities", NULL);
-            return;
-        }
-        usleep(10000);
-    }
-    rig_failed(qemu, "QEMU does not open its QMP socket");
-}
-
 void qemu_start(struct qemu *qemu, const char *const *parameters, const char *const *options)
 {
     static const char *const always[] = {"-display", "none",  "-monitor", "none",
@@ -209,7 +193,7 @@ void qemu_start(struct qemu *qemu, const char *const *parameters, const char *co
     qemu->input = in[1];
     qemu->length = qemu->looked = 0;
     qemu->text[0] = '\0';
-    connect_qmp(qemu);
+    qemu->qmp = -1;
 }
 
 /* False at the end of the console. */
@@ -263,7 +247,8 @@ static int finish(struct qemu *qemu)
     qemu->pid = 0;
     close(qemu->console);
     close(qemu->input);
-    close(qemu->qmp);
+    if (qemu->qmp >= 0)
+        close(qemu->qmp);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -287,8 +272,21 @@ void qemu_kill(struct qemu *qemu)
     finish(qemu);
 }
 
+static void connect_qmp(struct qemu *qemu)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", qemu_path(qemu, "qmp"));
+    qemu->qmp = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; connect(qemu->qmp, (struct sockaddr *)&address, sizeof(address)) != 0; i++) {
+        if (i == 500)
+            rig_failed(qemu, "QEMU does not open its QMP socket");
+        usleep(10000);
+    }
+}
+
 /* Answers and events are lines of JSON; a command is done when its "return" has come. */
-void qemu_command(struct qemu *qemu, const char *command, const char *arguments)
+static void execute(struct qemu *qemu, const char *command, const char *arguments)
 {
     char line[4096];
     int length =
@@ -314,6 +312,15 @@ void qemu_command(struct qemu *qemu, const char *command, const char *arguments)
     }
     fprintf(stderr, "QMP: %s\n", line);
     rig_failed(qemu, command);
+}
+
+void qemu_command(struct qemu *qemu, const char *command, const char *arguments)
+{
+    if (qemu->qmp < 0) {
+        connect_qmp(qemu);
+        execute(qemu, "qmp_capabilities", NULL);
+    }
+    execute(qemu, command, arguments);
 }
 
 long qemu_cpu_ms(const struct qemu *qemu)

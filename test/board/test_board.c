@@ -252,6 +252,58 @@ static void the_console_takes_input_and_wakes_the_loop(void **state)
     expect_pass(10000);
 }
 
+static void measured(const char *check, char *report, size_t room)
+{
+    char parameter[64], plugin[1024];
+
+    snprintf(parameter, sizeof(parameter), "run=%s", check);
+    snprintf(plugin, sizeof(plugin), "%s/plugin.so,out=%s,board=%s", TH_BOARDS,
+             qemu_path(&qemu, "report"), machine->name);
+    qemu_start(&qemu, (const char *const[]){parameter, NULL},
+               (const char *const[]){"-plugin", plugin, NULL});
+    expect_pass(30000);
+    FILE *file = fopen(qemu_path(&qemu, "report"), "r");
+    assert_non_null(file);
+    report[fread(report, 1, room - 1, file)] = '\0';
+    fclose(file);
+}
+
+static void the_measuring_emulator_counts_and_sees_planted_faults(void **state)
+{
+    (void)state;
+    char report[4096];
+    unsigned long total = 0, longest = 0;
+
+    measured("marks", report, sizeof(report));
+    const char *mark = strstr(report, "mark 2 times 3 ");
+    assert_non_null(mark);
+    assert_int_equal(sscanf(mark, "mark 2 times 3 total %lu longest %lu", &total, &longest), 2);
+    assert_in_range(total, 9000, 60000);
+    assert_in_range(longest, total / 3, total / 3 + 3000);
+    if (machine != &qemu_lx106)
+        return;
+    assert_non_null(strstr(report, "violation not-by-word"));
+    assert_non_null(strstr(report, "violation store-to-flash"));
+    assert_non_null(strstr(report, "violation outside-memory"));
+}
+
+static void no_access_breaks_the_rules_of_the_real_chip(void **state)
+{
+    (void)state;
+    static const char *const all[] = {"dhcp", "flash", "rtc", "crash", "watchdog", "arm-off"};
+    char report[4096];
+
+    if (machine != &qemu_lx106)
+        skip();
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        measured(all[i], report, sizeof(report));
+        if (strstr(report, "violation") != NULL)
+            fail_msg("%s:\n%s", all[i], report);
+        qemu_clear(&qemu);
+        start(NULL);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, clear)
 
 int main(int argc, char **argv)
@@ -270,6 +322,8 @@ int main(int argc, char **argv)
         TEST(good_entropy_passes),
         TEST(idling_costs_the_host_next_to_nothing),
         TEST(the_console_takes_input_and_wakes_the_loop),
+        TEST(the_measuring_emulator_counts_and_sees_planted_faults),
+        TEST(no_access_breaks_the_rules_of_the_real_chip),
     };
 
     machine = qemu_machine_named(argc > 1 ? argv[1] : "");
