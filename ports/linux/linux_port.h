@@ -7,7 +7,7 @@
 
 enum { NET_IDLE = 0xFF }; /* in th_linux_net.state: no wire */
 
-/* The low two bits of an epoll event's data tell what the rest is. */
+/* The low two bits of an epoll event's pointer tell what it points to. */
 enum source_kind { SOURCE_NET, SOURCE_WATCH, SOURCE_NAMES };
 #define SOURCE_MASK 3u
 
@@ -20,7 +20,7 @@ void th_linux_unqueue(struct th_linux_net *net);
 void th_linux_resolve(void *ctx, const char *name, uint16_t port);
 int th_linux_resolved(void *ctx, struct th_address *out, size_t max, struct th_failure *failure);
 void th_linux_resolve_cancel(void *ctx);
-void th_linux_names_event(struct th_linux *loop, int fd, uint32_t events);
+void th_linux_names_event(struct th_linux *loop);
 uint32_t th_linux_names_timeout(struct th_linux *loop, uint32_t at_most_ms);
 void th_linux_names_tick(struct th_linux *loop);
 void th_linux_names_close(struct th_linux *loop);

@@ -116,14 +116,17 @@ uint32_t th_linux_now(const struct th_linux *loop)
 
 static bool dispatch(struct th_linux *loop, const struct epoll_event *event)
 {
-    uint64_t data = event->data.u64;
-    uint64_t rest = data & ~(uint64_t)SOURCE_MASK;
-    switch ((enum source_kind)(data & SOURCE_MASK)) {
-    case SOURCE_NAMES: th_linux_names_event(loop, (int)(data >> 2), event->events); return false;
-    case SOURCE_WATCH: ((struct th_linux_watch *)(uintptr_t)rest)->ready = true; return true;
-    case SOURCE_NET: break;
+    uintptr_t kind = (uintptr_t)event->data.ptr & SOURCE_MASK;
+    void *source = (char *)event->data.ptr - kind;
+    if (kind == SOURCE_NAMES) {
+        th_linux_names_event(loop);
+        return false;
     }
-    struct th_linux_net *net = (struct th_linux_net *)(uintptr_t)rest;
+    if (kind == SOURCE_WATCH) {
+        ((struct th_linux_watch *)source)->ready = true;
+        return true;
+    }
+    struct th_linux_net *net = source;
     if (event->events & EPOLLOUT)
         th_linux_wire_writable(net);
     if (net->queued == QUEUED_NOT)
@@ -171,8 +174,7 @@ bool th_linux_wait(struct th_linux *loop, uint32_t timeout_ms)
 bool th_linux_watch(struct th_linux *loop, struct th_linux_watch *watch, int fd)
 {
     *watch = (struct th_linux_watch){.fd = fd, .loop = loop};
-    struct epoll_event event = {.events = EPOLLIN,
-                                .data.u64 = (uint64_t)(uintptr_t)watch | SOURCE_WATCH};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = (char *)watch + SOURCE_WATCH};
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
         return true;
     watch->always = errno == EPERM;

@@ -35,7 +35,7 @@ static void socket_changed(void *data, ares_socket_t fd, int readable, int writa
         epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
         return;
     }
-    struct epoll_event event = {.data.u64 = (uint64_t)fd << 2 | SOURCE_NAMES};
+    struct epoll_event event = {.data.ptr = (char *)loop + SOURCE_NAMES};
     event.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0);
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
         epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event);
@@ -128,7 +128,7 @@ static void fill_failure(const struct lookup *lookup, struct th_failure *out)
 {
     enum th_error error = TH_ERR_NAME_OTHER;
     switch (lookup ? lookup->status : ARES_ENOMEM) {
-    case ARES_SUCCESS:
+    case ARES_SUCCESS: /* of families we cannot use */
     case ARES_ENOTFOUND:
     case ARES_ENODATA:
     case ARES_EBADNAME: error = TH_ERR_NAME_NOT_FOUND; break;
@@ -172,12 +172,20 @@ void th_linux_resolve_cancel(void *ctx)
         lookup->net = NULL; /* answered() frees it */
 }
 
-void th_linux_names_event(struct th_linux *loop, int fd, uint32_t events)
+/* epoll does not say for which of the sockets: all are tried, without blocking. */
+void th_linux_names_event(struct th_linux *loop)
 {
-    bool in = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-    bool out = (events & EPOLLOUT) != 0;
-    if (loop->names)
-        ares_process_fd(loop->names, in ? fd : ARES_SOCKET_BAD, out ? fd : ARES_SOCKET_BAD);
+    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+    if (!loop->names)
+        return;
+    unsigned bits = (unsigned)ares_getsock(loop->names, sockets, ARES_GETSOCK_MAXNUM);
+    for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+        bool in = ARES_GETSOCK_READABLE(bits, i);
+        bool out = ARES_GETSOCK_WRITABLE(bits, i);
+        if (in || out)
+            ares_process_fd(loop->names, in ? sockets[i] : ARES_SOCKET_BAD,
+                            out ? sockets[i] : ARES_SOCKET_BAD);
+    }
 }
 
 uint32_t th_linux_names_timeout(struct th_linux *loop, uint32_t at_most_ms)

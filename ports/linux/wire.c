@@ -38,8 +38,7 @@ static enum th_error error_of(int error)
 
 static void watch_for(struct th_linux_net *net, int op, uint32_t events)
 {
-    struct epoll_event event = {.events = events,
-                                .data.u64 = (uint64_t)(uintptr_t)net | SOURCE_NET};
+    struct epoll_event event = {.events = events, .data.ptr = (char *)net + SOURCE_NET};
     if (epoll_ctl(net->loop->epoll, op, net->fd, &event) < 0 && net->error == 0)
         net->error = errno;
 }
