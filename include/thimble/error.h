@@ -73,6 +73,14 @@
       "replace the file by a fresh copy")                                                                                   \
     X(25, CONFIG, FILE, "the configuration is incomplete or contradicts itself",                                            \
       "see the header of the option for what belongs together")                                                             \
+    X(26, FILE_LOCKED, FILE, "another process has the file open",                                                           \
+      "stop that process, or give each process a file of its own")                                                          \
+    X(27, FILE_DAMAGED, FILE, "the file is damaged",                                                                        \
+      "restore it from a copy; or move it away to begin anew, and lose the messages in it")                                 \
+    X(28, FILE_OTHER_VERSION, FILE, "the file was written by another version of the format or for another MQTT version",    \
+      "open it with what wrote it and let it send its messages; or move it away, and lose them")                            \
+    X(29, FILE_SYSTEM, FILE, "the operating system refuses an operation on the file",                                       \
+      "see the error number: no space, no permission, a read-only or broken disk")                                          \
     X(64, NAME_NOT_FOUND, NAME, "the broker's name has no address",                                                         \
       "check the spelling and the DNS server; an IP address works too when it is in the certificate")                       \
     X(65, NAME_TIMEOUT, NAME, "no DNS server answered",                                                                     \
