@@ -195,12 +195,14 @@ static enum step step_tls(struct th_link *link, uint32_t now_ms, struct th_link_
         if (!th_link_tls_begin(link, now_ms))
             return fail_with(link, now_ms, TH_ERR_MEMORY_HANDSHAKE, event);
     }
-    struct th_failure failure = th_failure_of(TH_ERR_TLS_CLOSED);
+    struct th_failure failure;
     switch (link->stream.ops->poll(link->stream.ctx, now_ms)) {
     case TH_STREAM_OPENING: return STEP_IDLE;
     case TH_STREAM_OPEN: break;
-    case TH_STREAM_FAILED: link->stream.ops->failure(link->stream.ctx, &failure); /* fall through */
-    case TH_STREAM_ENDED: return fail(link, now_ms, &failure, event);
+    case TH_STREAM_FAILED:
+        link->stream.ops->failure(link->stream.ctx, &failure);
+        return fail(link, now_ms, &failure, event);
+    case TH_STREAM_ENDED: return fail_with(link, now_ms, TH_ERR_TLS_CLOSED, event);
     }
     const struct th_tls *tls = &link->config->tls;
     th_link_tls_give_back(link);
