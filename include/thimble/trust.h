@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <thimble/der.h>
 #include <thimble/failure.h>
 #include <thimble/span.h>
 
@@ -51,8 +52,9 @@ enum th_date_verdict th_trust_date(const struct th_clock_view *clock, int64_t no
 /* How anchors and fingerprints go together. Pins always apply in addition to either. */
 enum th_trust_mode {
     TH_TRUST_ANCHORS = 0,         /* a chain to an anchor; fingerprints, if any, in addition */
-    TH_TRUST_FINGERPRINT_INSTEAD, /* the server's own certificate has one of the fingerprints; no
-                                     chain, no name, no dates are judged */
+    TH_TRUST_FINGERPRINT_INSTEAD, /* the server's own certificate has one of the fingerprints, or,
+                                     where none are given, its key one of the pins; no chain, no
+                                     name, no purpose, no dates are judged */
     TH_TRUST_INSECURE_BENCH_ONLY, /* nothing is judged. Left out of builds that define
                                      TH_NO_INSECURE: then it is refused as TH_ERR_CONFIG */
 };
@@ -100,16 +102,19 @@ struct th_hashes {
 struct th_trust_summary {
     char subject[TH_FAILURE_NAME_MAX]; /* common name, or the first DNS name */
     char issuer[TH_FAILURE_NAME_MAX];  /* its issuer's common name */
-    int64_t not_before_s, not_after_s; /* the narrowest over the whole chain */
+    int64_t not_before_s, not_after_s; /* the narrowest over the whole chain; INT64_MIN and _MAX in
+                                          the modes that judge no dates */
     int64_t floor_s;                 /* the latest notBefore in the chain: where the clock floor may
-                                        go once the chain's signatures are verified (C1) */
+                                        go once the chain's signatures are verified (C1); 0 in the
+                                        modes that judge no dates */
     enum th_date_verdict dates;      /* the worst over the chain */
     uint8_t sha256[TH_SHA256_BYTES]; /* its fingerprint */
 };
 
-/* Fields are private to src/trust; the size is public (see docs/footprint.md). The state of the DER
- * reader within is at most 400 bytes. */
+/* A running check, which a backend embeds. Fields are private to src/trust; the reader of a
+ * certificate within is at most 400 bytes, the rest is hash states, digests and the outcome. */
 struct th_trust_check;
+#include <thimble/trust_check.h> /* struct th_trust_check */
 size_t th_trust_check_size(void);
 
 /* Begins a chain. `server_name` is a DNS name or an IP address literal (no brackets); NULL judges
@@ -118,20 +123,28 @@ size_t th_trust_check_size(void);
 void th_trust_begin(struct th_trust_check *check, const struct th_trust *trust,
                     const struct th_hashes *hashes, const char *server_name);
 
-/* For each certificate, the server's own first: begin with its length, feed all its bytes in any
- * pieces, end. What follows the first failure is read over. */
+/* For each certificate, the server's own first, then its issuer ...: begin with its length, feed
+ * all its bytes in any pieces, end. A failure does not stop the feeding; the first one is reported.
+ * A certificate that is not the issuer of the one before, and what follows it, counts for
+ * nothing: feed a chain in order. Pins are matched against all that is fed, so feed nothing that
+ * the library did not verify: stop, or call th_trust_anchor(), where it finds its anchor. */
 void th_trust_certificate(struct th_trust_check *check, size_t len);
 void th_trust_feed(struct th_trust_check *check, const uint8_t *bytes, size_t len);
 void th_trust_certificate_end(struct th_trust_check *check);
 
-/* Adds the anchor that the chain was found to end at: its own constraints (path length, name
- * constraints, key size, dates against the floor) count too. Call it when the library tells which
- * anchor it used; an anchor that was sent by the server too is not counted twice. */
+/* Adds the anchor that the chain was found to end at: its own constraints (CA bit, path length, key
+ * usage, name constraints, key size, dates) count too, and its key for the pins. Call it when the
+ * library tells which anchor it used; an anchor that was sent by the server too is not counted
+ * twice. Certificates fed after it are read over. */
 void th_trust_anchor(struct th_trust_check *check, struct th_span der);
 
 /* The verdict of the policy alone; the library's own comes beside it. `out` is filled on failure.
  * TH_OK says: if the library also found good signatures up to an anchor, this server is ours. */
 enum th_error th_trust_end(struct th_trust_check *check, struct th_failure *out);
+
+/* What to say when the library found no anchor: TH_ERR_TRUST_SELF_SIGNED, or
+ * TH_ERR_TRUST_UNKNOWN_CA with the name of the issuer that is missing. */
+void th_trust_no_anchor(const struct th_trust_check *check, struct th_failure *out);
 
 /* Valid after th_trust_end() gave TH_OK; lives as long as the check. */
 const struct th_trust_summary *th_trust_result(const struct th_trust_check *check);
@@ -154,7 +167,8 @@ void th_trust_digest(const struct th_trust *trust, const struct th_hashes *hashe
 /* ---- server names (T4) ---- */
 
 /* `pattern` from a certificate's dNSName against the name we connect to: case-insensitive, whole
- * labels; "*" only as the whole leftmost label, and never for a name of fewer than three labels. */
+ * labels; "*" only as the whole leftmost label, and never for a name of fewer than three labels.
+ * Never true for an IP address literal: those are matched with iPAddress alone. */
 bool th_trust_name_matches(struct th_span pattern, const char *server_name);
 
 /* ---- pins as people write them ---- */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "trust/x509_grammar.h"
+
+#include <stddef.h>
+#include <thimble/der.h>
+
+#define ANY_TAG 0
+
+#define SEQUENCE TH_DER_SEQUENCE
+#define OID      TH_DER_OID
+#define INTEGER  TH_DER_INTEGER
+
+/* {parent, step, tag, kind, action, next step}; the first that fits counts. */
+static const struct th_x509_rule rules[] = {
+    {X_FILE, 0, SEQUENCE, X_CERTIFICATE, X_ENTER, 1},
+
+    {X_CERTIFICATE, 0, SEQUENCE, X_SIGNED, X_ENTER, 1},
+    {X_CERTIFICATE, 1, SEQUENCE, X_OUTER_ALGORITHM, X_ENTER, 2},
+    {X_CERTIFICATE, 2, TH_DER_BIT_STRING, X_IGNORED, X_SKIP, 3},
+
+    {X_SIGNED, 0, TH_DER_EXPLICIT(0), X_VERSION, X_ENTER, 1},
+    {X_SIGNED, 0, INTEGER, X_SERIAL, X_SKIP, 2},
+    {X_SIGNED, 1, INTEGER, X_SERIAL, X_SKIP, 2},
+    {X_SIGNED, 2, SEQUENCE, X_INNER_ALGORITHM, X_ENTER, 3},
+    {X_SIGNED, 3, SEQUENCE, X_ISSUER, X_HASH_AND_ENTER, 4},
+    {X_SIGNED, 4, SEQUENCE, X_VALIDITY, X_ENTER, 5},
+    {X_SIGNED, 5, SEQUENCE, X_SUBJECT, X_HASH_AND_ENTER, 6},
+    {X_SIGNED, 6, SEQUENCE, X_SPKI, X_HASH_AND_ENTER, 7},
+    {X_SIGNED, 7, TH_DER_CONTEXT(1), X_IGNORED, X_SKIP, 8},
+    {X_SIGNED, 7, TH_DER_CONTEXT(2), X_IGNORED, X_SKIP, 9},
+    {X_SIGNED, 8, TH_DER_CONTEXT(2), X_IGNORED, X_SKIP, 9},
+    {X_SIGNED, 7, TH_DER_EXPLICIT(3), X_EXTENSIONS_TAG, X_ENTER, 10},
+    {X_SIGNED, 8, TH_DER_EXPLICIT(3), X_EXTENSIONS_TAG, X_ENTER, 10},
+    {X_SIGNED, 9, TH_DER_EXPLICIT(3), X_EXTENSIONS_TAG, X_ENTER, 10},
+    {X_VERSION, 0, INTEGER, X_VERSION_NUMBER, X_TAKE, 1},
+
+    {X_INNER_ALGORITHM, 0, OID, X_ALGORITHM_OID, X_TAKE, 1},
+    {X_INNER_ALGORITHM, 1, SEQUENCE, X_PSS, X_ENTER, 2},
+    {X_INNER_ALGORITHM, 1, ANY_TAG, X_IGNORED, X_SKIP, 2},
+    {X_OUTER_ALGORITHM, 0, OID, X_ALGORITHM_OID, X_TAKE, 1},
+    {X_OUTER_ALGORITHM, 1, SEQUENCE, X_PSS, X_ENTER, 2},
+    {X_OUTER_ALGORITHM, 1, ANY_TAG, X_IGNORED, X_SKIP, 2},
+    {X_PSS, 0, TH_DER_EXPLICIT(0), X_PSS_HASH, X_ENTER, 1},
+    {X_PSS, 0, ANY_TAG, X_IGNORED, X_SKIP, 1},
+    {X_PSS, 1, ANY_TAG, X_IGNORED, X_SKIP, 1},
+    {X_PSS_HASH, 0, SEQUENCE, X_PSS_HASH_ALGORITHM, X_ENTER, 1},
+    {X_PSS_HASH_ALGORITHM, 0, OID, X_PSS_HASH_OID, X_TAKE, 1},
+    {X_PSS_HASH_ALGORITHM, 1, ANY_TAG, X_IGNORED, X_SKIP, 2},
+
+    {X_ISSUER, 0, TH_DER_SET, X_RELATIVE_NAME, X_ENTER, 0},
+    {X_SUBJECT, 0, TH_DER_SET, X_RELATIVE_NAME, X_ENTER, 0},
+    {X_RELATIVE_NAME, 0, SEQUENCE, X_ATTRIBUTE, X_ENTER, 1},
+    {X_RELATIVE_NAME, 1, SEQUENCE, X_ATTRIBUTE, X_ENTER, 1},
+    {X_ATTRIBUTE, 0, OID, X_ATTRIBUTE_OID, X_TAKE, 1},
+    {X_ATTRIBUTE, 1, ANY_TAG, X_ATTRIBUTE_VALUE, X_TAKE, 2},
+
+    {X_VALIDITY, 0, ANY_TAG, X_NOT_BEFORE, X_TAKE, 1},
+    {X_VALIDITY, 1, ANY_TAG, X_NOT_AFTER, X_TAKE, 2},
+
+    {X_SPKI, 0, SEQUENCE, X_KEY_ALGORITHM, X_ENTER, 1},
+    {X_SPKI, 1, TH_DER_BIT_STRING, X_KEY_BITS, X_ENTER_BITS, 2},
+    {X_KEY_ALGORITHM, 0, OID, X_KEY_OID, X_TAKE, 1},
+    {X_KEY_ALGORITHM, 1, OID, X_KEY_CURVE, X_TAKE, 2},
+    {X_KEY_ALGORITHM, 1, ANY_TAG, X_IGNORED, X_SKIP, 2},
+    {X_KEY_BITS, 0, SEQUENCE, X_RSA_KEY, X_ENTER, 1},
+    {X_RSA_KEY, 0, INTEGER, X_RSA_MODULUS, X_TAKE, 1},
+    {X_RSA_KEY, 1, INTEGER, X_RSA_EXPONENT, X_TAKE, 2},
+
+    {X_EXTENSIONS_TAG, 0, SEQUENCE, X_EXTENSIONS, X_ENTER, 1},
+    {X_EXTENSIONS, 0, SEQUENCE, X_EXTENSION, X_ENTER, 1},
+    {X_EXTENSIONS, 1, SEQUENCE, X_EXTENSION, X_ENTER, 1},
+    {X_EXTENSION, 0, OID, X_EXTENSION_OID, X_TAKE, 1},
+    {X_EXTENSION, 1, TH_DER_BOOLEAN, X_EXTENSION_CRITICAL, X_TAKE, 2},
+    {X_EXTENSION, 1, TH_DER_OCTET_STRING, X_EXTENSION_VALUE, X_ENTER, 3},
+    {X_EXTENSION, 2, TH_DER_OCTET_STRING, X_EXTENSION_VALUE, X_ENTER, 3},
+
+    {X_BASIC_VALUE, 0, SEQUENCE, X_BASIC, X_ENTER, 1},
+    {X_BASIC, 0, TH_DER_BOOLEAN, X_BASIC_CA, X_TAKE, 1},
+    {X_BASIC, 0, INTEGER, X_BASIC_PATH_LENGTH, X_TAKE, 2},
+    {X_BASIC, 1, INTEGER, X_BASIC_PATH_LENGTH, X_TAKE, 2},
+    {X_USAGE_VALUE, 0, TH_DER_BIT_STRING, X_USAGE, X_TAKE, 1},
+    {X_EXTENDED_VALUE, 0, SEQUENCE, X_EXTENDED, X_ENTER, 1},
+    {X_EXTENDED, 0, OID, X_EXTENDED_OID, X_TAKE, 1},
+    {X_EXTENDED, 1, OID, X_EXTENDED_OID, X_TAKE, 1},
+    {X_ALT_NAME_VALUE, 0, SEQUENCE, X_ALT_NAME, X_ENTER, 1},
+    {X_ALT_NAME, 0, TH_DER_CONTEXT(2), X_ALT_DNS, X_TAKE, 0},
+    {X_ALT_NAME, 0, TH_DER_CONTEXT(7), X_ALT_IP, X_TAKE, 0},
+    {X_ALT_NAME, 0, ANY_TAG, X_IGNORED, X_SKIP, 0},
+
+    {X_CONSTRAINTS_VALUE, 0, SEQUENCE, X_CONSTRAINTS, X_ENTER, 1},
+    {X_CONSTRAINTS, 0, TH_DER_EXPLICIT(0), X_PERMITTED, X_ENTER, 1},
+    {X_CONSTRAINTS, 0, TH_DER_EXPLICIT(1), X_EXCLUDED, X_ENTER, 2},
+    {X_CONSTRAINTS, 1, TH_DER_EXPLICIT(1), X_EXCLUDED, X_ENTER, 2},
+    {X_PERMITTED, 0, SEQUENCE, X_SUBTREE, X_ENTER, 0},
+    {X_EXCLUDED, 0, SEQUENCE, X_SUBTREE, X_ENTER, 0},
+    {X_SUBTREE, 0, TH_DER_CONTEXT(2), X_SUBTREE_DNS, X_TAKE, 1},
+    {X_SUBTREE, 0, TH_DER_CONTEXT(7), X_SUBTREE_IP, X_TAKE, 1},
+    {X_SUBTREE, 0, ANY_TAG, X_SUBTREE_OTHER, X_SKIP, 1},
+    {X_SUBTREE, 1, ANY_TAG, X_SUBTREE_OTHER, X_SKIP, 1}, /* minimum, maximum */
+};
+
+/* The first step at which a container may end; 0 for those not listed. */
+static const struct {
+    uint8_t kind, step;
+} ends[] = {
+    {X_FILE, 1},           {X_CERTIFICATE, 3},        {X_SIGNED, 7},
+    {X_VERSION, 1},        {X_INNER_ALGORITHM, 1},    {X_OUTER_ALGORITHM, 1},
+    {X_PSS_HASH, 1},       {X_PSS_HASH_ALGORITHM, 1}, {X_RELATIVE_NAME, 1},
+    {X_ATTRIBUTE, 2},      {X_VALIDITY, 2},           {X_SPKI, 2},
+    {X_KEY_ALGORITHM, 1},  {X_KEY_BITS, 1},           {X_RSA_KEY, 2},
+    {X_EXTENSIONS_TAG, 1}, {X_EXTENSIONS, 1},         {X_EXTENSION, 3},
+    {X_BASIC_VALUE, 1},    {X_USAGE_VALUE, 1},        {X_EXTENDED_VALUE, 1},
+    {X_EXTENDED, 1},       {X_ALT_NAME_VALUE, 1},     {X_CONSTRAINTS_VALUE, 1},
+    {X_SUBTREE, 1},
+};
+
+const struct th_x509_rule *th_x509_rule(uint8_t parent, uint8_t step, uint8_t tag)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const struct th_x509_rule *rule = &rules[i];
+        if (rule->parent == parent && rule->step == step &&
+            (rule->tag == tag || rule->tag == ANY_TAG))
+            return rule;
+    }
+    return NULL;
+}
+
+bool th_x509_complete(uint8_t kind, uint8_t step)
+{
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (ends[i].kind == kind)
+            return step >= ends[i].step;
+    }
+    return true;
+}
