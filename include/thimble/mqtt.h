@@ -37,6 +37,7 @@ extern const struct th_mqtt_version th_mqtt_v5;
 #define TH_MQTT_KEEP_ALIVE_OFF        UINT16_MAX /* half-open connections are then never noticed */
 #define TH_MQTT_ANSWER_TIMEOUT_MS     20000      /* default for CONNACK and PINGRESP */
 #define TH_MQTT_SESSION_NEVER_EXPIRES UINT32_MAX
+#define TH_MQTT_INFLIGHT_311          20 /* mosquitto drops QoS 2 messages beyond its own limit */
 
 enum th_mqtt_qos { TH_MQTT_QOS0, TH_MQTT_QOS1, TH_MQTT_QOS2 };
 
@@ -67,8 +68,9 @@ struct th_mqtt_config {
     uint32_t session_expiry_s;       /* 5.0; 3.1.1 keeps for ever unless clean_start */
     uint16_t receive_maximum;        /* 5.0: inbound QoS 1 and 2 unacknowledged; 0: as many inbound
                                         QoS 2 identifiers as the outbox holds */
-    uint16_t inflight_maximum;    /* outbound QoS 1 and 2 unacknowledged; 0: 65535. The smaller of
-                                     this and the broker's Receive Maximum holds */
+    uint16_t inflight_maximum;       /* outbound QoS 1 and 2 unacknowledged; 0: 65535 in 5.0, where
+                                        the broker's Receive Maximum tells; TH_MQTT_INFLIGHT_311 in
+                                        3.1.1, where it cannot. The smaller of both holds */
     uint32_t maximum_packet_size; /* 5.0: announced, enforced; 0: none announced. Inbound payloads
                                      stream, so it need not be as small as the buffer */
     const struct th_mqtt_property *properties; /* 5.0: further CONNECT properties: user properties,
@@ -245,8 +247,6 @@ struct th_mqtt_filter {
     bool no_local, retain_as_published;           /* 5.0 */
     enum th_mqtt_retain_handling retain_handling; /* 5.0 */
 };
-
-#define TH_MQTT_REQUESTS_MAX 4 /* SUBSCRIBE and UNSUBSCRIBE unanswered at a time */
 
 /* Copied before they return; `*id` as above. Errors: AGAIN, INVALID, TOO_LARGE (the packet must fit
  * the stream's empty buffer), NOT_CONNECTED, QUOTA (TH_MQTT_REQUESTS_MAX), NOT_ALLOWED. */

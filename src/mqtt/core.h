@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the session share. The application sees include/thimble/mqtt.h. */
+#ifndef TH_MQTT_CORE_H
+#define TH_MQTT_CORE_H
+
+#include <thimble/mqtt.h>
+
+#include "base/reader.h"
+#include "base/rule.h"
+#include "base/writer.h"
+
+/* Packet types (§2.1.2) as they stand in the upper half of a packet's first byte, with the flags
+ * that belong to them. */
+enum th_packet {
+    TH_CONNECT = 0x10,
+    TH_CONNACK = 0x20,
+    TH_PUBLISH = 0x30,
+    TH_PUBACK = 0x40,
+    TH_PUBREC = 0x50,
+    TH_PUBREL = 0x62,
+    TH_PUBCOMP = 0x70,
+    TH_SUBSCRIBE = 0x82,
+    TH_SUBACK = 0x90,
+    TH_UNSUBSCRIBE = 0xA2,
+    TH_UNSUBACK = 0xB0,
+    TH_PINGREQ = 0xC0,
+    TH_PINGRESP = 0xD0,
+    TH_DISCONNECT = 0xE0,
+    TH_AUTH = 0xF0,
+};
+
+#define TH_REMAINING_MAX 268435455u
+
+enum { /* th_mqtt.todo */
+       TH_TODO_CONNECT = 1,
+       TH_TODO_PART = 2,    /* a packet is half sent */
+       TH_TODO_OWED = 4,    /* an acknowledgement */
+       TH_TODO_PUMP = 8,    /* the outbox holds something to send */
+       TH_TODO_BLOCKED = 16 /* the stream had no room for one of them */
+};
+
+enum {                        /* th_mqtt.flags */
+       TH_FLAG_PRESENT = 1,   /* the broker had a session */
+       TH_FLAG_RESENDING = 2, /* the walk through the outbox repeats what was sent before */
+       TH_FLAG_REPEAT = 4,    /* the packet half sent gets DUP */
+       TH_FLAG_PINGED = 8,    /* PINGREQ waits for PINGRESP */
+       TH_FLAG_REAUTH = 16,   /* we began a re-authentication */
+       TH_FLAG_MORE = 32      /* th_mqtt_next() stopped to be fair, not for lack of work */
+};
+
+enum { /* th_mqtt.offers */
+       TH_OFFER_QOS = 3,
+       TH_OFFER_RETAIN = 4,
+       TH_OFFER_WILDCARD = 8,
+       TH_OFFER_SUBSCRIPTION_ID = 16,
+       TH_OFFER_SHARED = 32
+};
+
+enum { TH_RX_PACKET, TH_RX_PAYLOAD, TH_RX_SKIP }; /* th_mqtt.rx_mode */
+
+/* What a step of the session came to: one of these, or from TH_STEP_BROKEN up the end of the
+ * connection. */
+enum {
+    TH_STEP_ON,     /* go on */
+    TH_STEP_EVENT,  /* an event was filled in */
+    TH_STEP_WAIT,   /* nothing more without the stream */
+    TH_STEP_FAILED, /* dead, the failure was filled in, nothing is to be sent */
+    TH_STEP_BROKEN = 256
+};
+
+/* The end of the connection as a step: the error, and the reason for DISCONNECT. */
+#define TH_BROKEN(error, reason) ((unsigned)(error) << 8 | (unsigned)(reason))
+#define TH_MALFORMED             TH_BROKEN(TH_ERR_MQTT_MALFORMED, 0x81)
+#define TH_PROTOCOL_ERROR        TH_BROKEN(TH_ERR_MQTT_PROTOCOL, 0x82)
+
+/* Properties on their way out: the application's, and numbers that the session adds. */
+struct th_properties {
+    const struct th_mqtt_property *at;
+    uint8_t count, own_count;
+    struct {
+        uint8_t id;
+        uint32_t number;
+    } own[4];
+};
+
+/* Places where properties stand, as bits of the property table: a packet type by its number, and
+ * those that differ by direction or are no packet. */
+enum th_place {
+    TH_PLACE_WILL = 0,
+    TH_PLACE_CONNECT = 1,
+    TH_PLACE_CONNACK = 2,
+    TH_PLACE_PUBLISH = 3,
+    TH_PLACE_SUBSCRIBE = 8,
+    TH_PLACE_UNSUBSCRIBE = 10,
+    TH_PLACE_PUBLISH_IN = 12,
+    TH_PLACE_DISCONNECT = 13,
+    TH_PLACE_DISCONNECT_IN = 14,
+    TH_PLACE_AUTH = 15,
+};
+
+/* What differs between the versions. 3.1.1 has nothing but its level: naming only that table links
+ * nothing of 5.0. */
+struct th_mqtt_version {
+    uint8_t level;
+    /* May these go out there? */
+    bool (*allowed)(enum th_place place, const struct th_mqtt_property *at, uint8_t count);
+    /* The authentication method among them; `at` is NULL when there is none. */
+    struct th_span (*method)(const struct th_mqtt_property *at, uint8_t count);
+    /* Property length and properties. */
+    void (*write)(struct th_writer *writer, const struct th_properties *properties);
+    /* The properties CONNECT announces besides the application's. */
+    void (*announce)(const struct th_mqtt *mqtt, struct th_properties *properties);
+    /* Takes property length and properties from the reader; a step. */
+    unsigned (*read)(const struct th_mqtt *mqtt, struct th_reader *reader, enum th_place place,
+                     struct th_span *out);
+    /* The rest of an acknowledgement behind its identifier. */
+    unsigned (*ack)(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                    struct th_mqtt_ack *out);
+    /* SUBACK or UNSUBACK uses this code. */
+    bool (*code)(uint8_t first, uint8_t code);
+    /* The properties of a message: topic alias. */
+    unsigned (*message)(struct th_mqtt *mqtt, struct th_mqtt_message *message);
+    /* CONNACK behind its code. */
+    unsigned (*connack)(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
+                        struct th_mqtt_event *event);
+    /* Packets only 5.0 has: DISCONNECT from the broker, AUTH. */
+    unsigned (*other)(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                      struct th_mqtt_event *event);
+};
+
+static inline bool th_mqtt_is_5(const struct th_mqtt *mqtt)
+{
+    return mqtt->config->version->level == 5;
+}
+
+static inline size_t th_mqtt_room(const struct th_mqtt *mqtt)
+{
+    return (size_t)(mqtt->tx_end - mqtt->tx_at);
+}
+
+/* ---- session.c ---- */
+
+/* Gives the stream what was written and read, lets it work, and borrows its buffers anew. */
+void th_mqtt_service(struct th_mqtt *mqtt);
+/* Properties the session is to write: a body writer's subject. */
+void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
+                              const struct th_properties *properties);
+/* Are these allowed there? In 3.1.1 none are. */
+bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
+                                const struct th_mqtt_property *at, uint8_t count);
+
+/* ---- send.c ---- */
+
+struct th_body {
+    /* Writes the packet behind its remaining length. */
+    void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
+    uint8_t first;
+};
+
+/* The whole packet through the writer; returns its length. */
+uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mqtt,
+                              const struct th_body *body);
+/* All of it into the stream's room, or an error and nothing. */
+enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body);
+/* Makes room for `len` bytes in one piece: AGAIN, or TOO_LARGE when there never is so much. */
+enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len);
+/* The acknowledgement owed, where there is room for it. */
+bool th_mqtt_send_owed(struct th_mqtt *mqtt);
+/* Works on mqtt->todo; a step. */
+unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event);
+/* The walk through the outbox begins anew. */
+void th_mqtt_pump(struct th_mqtt *mqtt);
+/* A fresh packet identifier; 0 when all are taken. */
+uint16_t th_mqtt_new_id(struct th_mqtt *mqtt);
+
+/* ---- connect.c ---- */
+
+extern const struct th_body th_mqtt_connect_body;
+
+/* ---- receive.c ---- */
+
+/* Takes the next thing from what the stream shows; a step. */
+unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event);
+
+/* ---- publish.c ---- */
+
+/* A PUBLISH on its way out. */
+struct th_publish_out {
+    const struct th_mqtt_publish *publish;
+    struct th_span topic;
+    uint32_t head;    /* bytes before the payload */
+    uint32_t payload; /* its length */
+    uint16_t id;
+    uint8_t alias; /* 0: none is named */
+};
+
+/* What stands before the payload. */
+void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
+                           const struct th_publish_out *out);
+/* Fills in everything but id and alias. */
+enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
+                                  struct th_publish_out *out);
+
+#endif

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking packets in. One that lies whole in the stream's buffer is read where it lies; one that
+ * comes in pieces is put together in config->rx; one that is larger than config->rx streams. Which
+ * of the three never shows in the events, whatever the fragmentation: what counts is the packet's
+ * length alone.
+ */
+#include <thimble/topic.h>
+
+#include "mqtt/core.h"
+
+/* ---- PUBLISH ---- */
+
+/* Topic, identifier and properties; the reader stands on the payload then. */
+static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                             struct th_mqtt_message *message)
+{
+    const struct th_mqtt_version *version = mqtt->config->version;
+    unsigned qos = first >> 1 & 3;
+    message->qos = (enum th_mqtt_qos)qos;
+    message->dup = (first & 8) != 0;
+    message->retain = (first & 1) != 0;
+    if (TH_RULE(publish_qos_3, qos == 3) || TH_RULE(dup_qos0, qos == 0 && message->dup))
+        return TH_MALFORMED;
+    message->topic = th_read_text(reader);
+    mqtt->rx_id = qos > 0 ? th_read_u16(reader) : 0;
+    if (qos > 0 && TH_RULE(publish_id_zero_received, mqtt->rx_id == 0 && !reader->failed))
+        return TH_PROTOCOL_ERROR;
+    message->properties = (struct th_span){NULL, 0};
+    unsigned step = TH_STEP_ON;
+    if (version->read != NULL)
+        step = version->read(mqtt, reader, TH_PLACE_PUBLISH_IN, &message->properties);
+    if (reader->failed)
+        return TH_MALFORMED;
+    if (step == TH_STEP_ON && version->message != NULL)
+        step = version->message(mqtt, message);
+    if (step != TH_STEP_ON)
+        return step;
+    if (!th_topic_name_valid(message->topic))
+        return TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME, 0x90);
+    return TH_STEP_ON;
+}
+
+static bool inbound_known(const struct th_mqtt *mqtt)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    return outbox->ops != NULL && outbox->ops->inbound_has(outbox->ctx, mqtt->rx_id);
+}
+
+static void owe(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason)
+{
+    mqtt->owed = first;
+    mqtt->owed_id = id;
+    mqtt->owed_reason = reason;
+    mqtt->todo |= TH_TODO_OWED;
+}
+
+/* A message above QoS 0 begins: does it fit our Receive Maximum? */
+static unsigned count_inbound(struct th_mqtt *mqtt)
+{
+    if (TH_RULE(receive_maximum_received, mqtt->inbound >= mqtt->inbound_maximum))
+        return TH_BROKEN(TH_ERR_MQTT_RECEIVE_MAXIMUM, 0x93);
+    mqtt->inbound++;
+    return TH_STEP_ON;
+}
+
+/* The message is whole: at QoS 2 its identifier is stored before it is delivered, so that a
+ * repetition is known even if we are restarted in between [MQTT-4.3.3-2]. */
+static unsigned accept_whole(struct th_mqtt *mqtt, unsigned qos)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    if (qos == 2 && (outbox->ops == NULL || !outbox->ops->inbound(outbox->ctx, mqtt->rx_id, true)))
+        return TH_BROKEN(TH_ERR_MEMORY_INBOUND_QOS2, 0x97);
+    if (qos > 0)
+        owe(mqtt, qos == 1 ? TH_PUBACK : TH_PUBREC, mqtt->rx_id, 0);
+    return TH_STEP_ON;
+}
+
+static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                           struct th_mqtt_event *event)
+{
+    struct th_mqtt_message *message = &event->u.message;
+    unsigned step = read_publish(mqtt, first, reader, message);
+    if (step != TH_STEP_ON)
+        return step;
+    event->kind = TH_MQTT_EVENT_MESSAGE;
+    message->payload = (struct th_span){reader->at, th_read_left(reader)};
+    message->payload_len = (uint32_t)message->payload.len;
+    if (message->qos == TH_MQTT_QOS0)
+        return TH_STEP_EVENT;
+    step = count_inbound(mqtt);
+    if (step != TH_STEP_ON)
+        return step;
+    if (message->qos == TH_MQTT_QOS2 && TH_VALUE(qos2_receiver, inbound_known(mqtt), false)) {
+        owe(mqtt, TH_PUBREC, mqtt->rx_id, 0);
+        return TH_STEP_ON;
+    }
+    step = accept_whole(mqtt, message->qos);
+    return step == TH_STEP_ON ? TH_STEP_EVENT : step;
+}
+
+/* ---- acknowledgements ---- */
+
+static unsigned done_with(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    uint16_t id = event->u.ack.id;
+    if ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == id)
+        return TH_PROTOCOL_ERROR;
+    if (!outbox->ops->remove(outbox->ctx, id))
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    if (TH_RULE(send_quota_bounded, mqtt->inflight > 0))
+        mqtt->inflight--;
+    event->kind = TH_MQTT_EVENT_PUBLISHED;
+    return TH_STEP_EVENT;
+}
+
+static unsigned on_pubrec(struct th_mqtt *mqtt, const struct th_outbox_entry *entry,
+                          struct th_mqtt_event *event)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    if (event->u.ack.reason_code >= 0x80)
+        return done_with(mqtt, event);
+    if ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == entry->id)
+        return TH_PROTOCOL_ERROR;
+    if (entry->state == TH_OUTBOX_PUBLISHED &&
+        !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_RELEASED))
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    owe(mqtt, TH_PUBREL, entry->id, 0);
+    return TH_STEP_ON;
+}
+
+/* An answer to something we published. One for an identifier that is not in use does no harm; one
+ * that does not fit its QoS or its turn is a violation. */
+static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_event *event)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    struct th_outbox_entry entry;
+    uint16_t id = event->u.ack.id;
+    bool known = outbox->ops != NULL && outbox->ops->find(outbox->ctx, id, &entry) &&
+                 entry.state != TH_OUTBOX_QUEUED;
+    if (!known) {
+        if (first == TH_PUBREC && event->u.ack.reason_code < 0x80)
+            owe(mqtt, TH_PUBREL, id, 0x92);
+        return TH_STEP_ON;
+    }
+    if (entry.qos != (first == TH_PUBACK ? 1 : 2))
+        return TH_PROTOCOL_ERROR;
+    if (first == TH_PUBREC)
+        return on_pubrec(mqtt, &entry, event);
+    if (first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED)
+        return TH_PROTOCOL_ERROR;
+    return done_with(mqtt, event);
+}
+
+static unsigned on_pubrel(struct th_mqtt *mqtt, uint16_t id)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    mqtt->rx_id = id;
+    bool known = inbound_known(mqtt);
+    if (known && !outbox->ops->inbound(outbox->ctx, id, false))
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    owe(mqtt, TH_PUBCOMP, id, known ? 0 : 0x92);
+    return TH_STEP_ON;
+}
+
+static unsigned on_ack(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                       struct th_mqtt_event *event)
+{
+    const struct th_mqtt_version *version = mqtt->config->version;
+    event->u.ack = (struct th_mqtt_ack){.id = th_read_u16(reader)};
+    unsigned step = TH_STEP_ON;
+    if (version->ack != NULL && th_read_left(reader) > 0)
+        step = version->ack(mqtt, first, reader, &event->u.ack);
+    if (reader->failed || TH_RULE(packet_length, th_read_left(reader) > 0))
+        return TH_MALFORMED;
+    if (step != TH_STEP_ON)
+        return step;
+    if (TH_RULE(packet_id_zero, event->u.ack.id == 0))
+        return TH_PROTOCOL_ERROR;
+    return first == TH_PUBREL ? on_pubrel(mqtt, event->u.ack.id) : on_answer(mqtt, first, event);
+}
+
+/* ---- SUBACK, UNSUBACK ---- */
+
+static bool code_valid(const struct th_mqtt *mqtt, uint8_t first, uint8_t code)
+{
+    const struct th_mqtt_version *version = mqtt->config->version;
+    return version->code != NULL ? version->code(first, code) : code <= 2 || code == 0x80;
+}
+
+static bool codes_valid(const struct th_mqtt *mqtt, uint8_t first, struct th_span codes)
+{
+    for (size_t i = 0; i < codes.len; i++) {
+        bool valid = code_valid(mqtt, first, codes.at[i]);
+        if (TH_RULE(suback_code_reserved, first == TH_SUBACK && !valid) ||
+            TH_RULE(unsuback_code_reserved, first == TH_UNSUBACK && !valid))
+            return false;
+    }
+    return true;
+}
+
+/* The slot of the request, or TH_MQTT_REQUESTS_MAX. */
+static size_t request_of(const struct th_mqtt *mqtt, uint8_t first, uint16_t id)
+{
+    bool unsubscribe = first == TH_UNSUBACK;
+    size_t i = 0;
+    while (i < TH_MQTT_REQUESTS_MAX &&
+           (mqtt->requests[i].id != id || mqtt->requests[i].count >> 15 != unsubscribe))
+        i++;
+    return i;
+}
+
+static unsigned on_suback(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                          struct th_mqtt_event *event)
+{
+    const struct th_mqtt_version *version = mqtt->config->version;
+    bool subscribe = first == TH_SUBACK;
+    struct th_mqtt_ack *ack = &event->u.ack;
+    *ack = (struct th_mqtt_ack){.id = th_read_u16(reader)};
+    if (version->read != NULL) {
+        unsigned step = version->read(mqtt, reader, (enum th_place)(first >> 4), &ack->properties);
+        if (step != TH_STEP_ON)
+            return step;
+    }
+    ack->codes = th_read(reader, th_read_left(reader));
+    if (reader->failed || !codes_valid(mqtt, first, ack->codes))
+        return TH_MALFORMED;
+    size_t at = request_of(mqtt, first, ack->id);
+    if (ack->id == 0 || at == TH_MQTT_REQUESTS_MAX)
+        return TH_PROTOCOL_ERROR;
+    size_t count = mqtt->requests[at].count & 0x7FFF;
+    if (!subscribe && version->read == NULL)
+        count = 0;
+    if (ack->codes.len != count)
+        return TH_PROTOCOL_ERROR;
+    mqtt->requests[at].id = 0;
+    event->kind = subscribe ? TH_MQTT_EVENT_SUBSCRIBED : TH_MQTT_EVENT_UNSUBSCRIBED;
+    return TH_STEP_EVENT;
+}
+
+/* ---- CONNACK ---- */
+
+/* The broker's half of the session is gone: what we know of it is worthless. Messages of ours that
+ * it has not taken over are sent again as new ones; those are no part of the old session. */
+static bool forget_session(struct th_mqtt *mqtt)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    return outbox->ops == NULL || TH_VALUE(session_lost_discards, false, true) ||
+           outbox->ops->inbound_clear(outbox->ctx);
+}
+
+static void connected(struct th_mqtt *mqtt, bool present, struct th_mqtt_event *event)
+{
+    struct th_mqtt_connack *connack = &event->u.connack;
+    mqtt->state = TH_MQTT_CONNECTED;
+    mqtt->since_ms = mqtt->now_ms;
+    connack->session_present = present;
+    connack->resent = th_mqtt_pending(mqtt);
+    connack->resent_as_new = !present && connack->resent > 0;
+    connack->keep_alive_s = mqtt->keep_alive_s;
+    connack->receive_maximum = mqtt->inflight_maximum;
+    connack->maximum_packet_size = mqtt->packet_maximum;
+    connack->maximum_qos = mqtt->offers & TH_OFFER_QOS;
+    connack->retain_available = (mqtt->offers & TH_OFFER_RETAIN) != 0;
+    connack->wildcard_available = (mqtt->offers & TH_OFFER_WILDCARD) != 0;
+    connack->subscription_id_available = (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) != 0;
+    connack->shared_available = (mqtt->offers & TH_OFFER_SHARED) != 0;
+    if (present)
+        mqtt->flags |= TH_FLAG_PRESENT;
+    if (connack->resent > 0) {
+        mqtt->flags |= TH_FLAG_RESENDING;
+        th_mqtt_pump(mqtt);
+    }
+    event->kind = TH_MQTT_EVENT_CONNECTED;
+}
+
+static unsigned connack_311(uint8_t code, struct th_mqtt_event *event)
+{
+    event->u.connack = (struct th_mqtt_connack){.session_expiry_s = 0};
+    if (code == 0)
+        return TH_STEP_ON;
+    if (code > 5)
+        return TH_MALFORMED;
+    event->u.failure = th_failure_of(TH_ERR_CONNACK_REFUSED);
+    event->u.failure.reason_code = code;
+    return TH_STEP_FAILED;
+}
+
+static unsigned on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
+                           struct th_mqtt_event *event)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    if (TH_RULE(connack_once, mqtt->state != TH_MQTT_CONNECTING))
+        return TH_PROTOCOL_ERROR;
+    uint8_t flags = th_read_u8(reader);
+    uint8_t code = th_read_u8(reader);
+    if (reader->failed || TH_RULE(connack_flags_reserved, (flags & 0xFE) != 0))
+        return TH_MALFORMED;
+    bool present = (flags & 1) != 0;
+    if (TH_RULE(session_present_with_refusal, present && code != 0) ||
+        TH_RULE(session_present_after_clean, present && config->clean_start) ||
+        TH_RULE(session_present_unknown, present && config->client_id.len == 0))
+        return TH_PROTOCOL_ERROR;
+    unsigned step = config->version->connack != NULL
+                        ? config->version->connack(mqtt, code, reader, event)
+                        : connack_311(code, event);
+    if (step != TH_STEP_ON && step != TH_STEP_FAILED)
+        return step;
+    if (reader->failed || TH_RULE(packet_length, th_read_left(reader) > 0))
+        return TH_MALFORMED;
+    if (step == TH_STEP_FAILED)
+        return step;
+    if ((mqtt->todo & TH_TODO_CONNECT) != 0)
+        return TH_PROTOCOL_ERROR;
+    if (!present && !forget_session(mqtt))
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    connected(mqtt, present, event);
+    return TH_STEP_EVENT;
+}
+
+/* ---- one packet ---- */
+
+static unsigned on_pingresp(struct th_mqtt *mqtt, size_t len)
+{
+    if (TH_RULE(packet_length, len > 0))
+        return TH_MALFORMED;
+    mqtt->flags &= (uint8_t)~TH_FLAG_PINGED;
+    return TH_STEP_ON;
+}
+
+static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+                         struct th_mqtt_event *event)
+{
+    struct th_reader reader = th_reader_of(body);
+    if (first >> 4 == TH_PUBLISH >> 4 && mqtt->state == TH_MQTT_CONNECTED)
+        return on_publish(mqtt, first, &reader, event);
+    switch (first) {
+    case TH_CONNACK: return on_connack(mqtt, &reader, event);
+    case TH_PUBACK:
+    case TH_PUBREC:
+    case TH_PUBREL:
+    case TH_PUBCOMP: return on_ack(mqtt, first, &reader, event);
+    case TH_SUBACK:
+    case TH_UNSUBACK: return on_suback(mqtt, first, &reader, event);
+    case TH_PINGRESP: return on_pingresp(mqtt, body.len);
+    default: return mqtt->config->version->other(mqtt, first, &reader, event);
+    }
+}
+
+/* What the fixed header alone shows to be wrong. */
+static unsigned check_header(const struct th_mqtt *mqtt, uint8_t first, uint32_t len)
+{
+    /* By packet type: the flags it must have, 0xFF where a broker must not send it. PUBLISH is
+     * looked at on its own. */
+    static const uint8_t flags[16] = {0xFF, 0xFF, 0,    0, 0,    0, 2, 0,
+                                      0xFF, 0,    0xFF, 0, 0xFF, 0, 0, 0};
+    uint8_t type = first >> 4;
+    if (TH_RULE(packet_too_large_received, mqtt->config->maximum_packet_size > 0 &&
+                                               th_mqtt_is_5(mqtt) &&
+                                               len > mqtt->config->maximum_packet_size))
+        return TH_BROKEN(TH_ERR_MQTT_PACKET_TOO_LARGE, 0x95);
+    if (type == TH_PUBLISH >> 4)
+        return mqtt->state == TH_MQTT_CONNECTED ? TH_STEP_ON : TH_PROTOCOL_ERROR;
+    if (flags[type] == 0xFF || (type >= 14 && mqtt->config->version->other == NULL))
+        return type == 0 ? TH_MALFORMED : TH_PROTOCOL_ERROR;
+    if (TH_RULE(fixed_flags_received, (first & 0x0F) != flags[type]))
+        return TH_MALFORMED;
+    bool early = mqtt->state != TH_MQTT_CONNECTED;
+    if (TH_RULE(connack_first, early && first != TH_CONNACK && first != TH_AUTH))
+        return TH_PROTOCOL_ERROR;
+    return TH_STEP_ON;
+}
+
+/* ---- pieces ---- */
+
+/* Moves bytes into config->rx until `want` of them stand there. */
+static bool gather(struct th_mqtt *mqtt, uint32_t want)
+{
+    size_t there = (size_t)(mqtt->rx_end - mqtt->rx_at);
+    size_t len = want > mqtt->rx_have ? want - mqtt->rx_have : 0;
+    if (len > there)
+        len = there;
+    if (len > 0)
+        memcpy(mqtt->config->rx + mqtt->rx_have, mqtt->rx_at, len);
+    mqtt->rx_at += len;
+    mqtt->rx_have += (uint32_t)len;
+    return mqtt->rx_have >= want;
+}
+
+/* Reads the remaining length at `at`, of which `have` bytes are there. Returns the length of the
+ * fixed header, 0 while it is incomplete, 6 when it has too many bytes. */
+static uint32_t read_header(const uint8_t *at, size_t have, uint32_t *body_len)
+{
+    uint32_t value = 0;
+    for (uint32_t i = 1; i < have; i++) {
+        value |= (uint32_t)(at[i] & 0x7F) << (7 * (i - 1));
+        if ((at[i] & 0x80) == 0) {
+            *body_len = value;
+            return i + 1;
+        }
+        if (TH_RULE(remaining_length_5_bytes, i == 4))
+            return 6;
+    }
+    return 0;
+}
+
+/* How many bytes of a PUBLISH must be there to tell how many come before its payload; when as many
+ * are there, that is the answer. */
+static uint32_t publish_head(const struct th_mqtt *mqtt, uint8_t first, const uint8_t *body,
+                             uint32_t have)
+{
+    uint32_t need = 2;
+    if (have < need)
+        return need;
+    need += (uint32_t)(body[0] << 8 | body[1]) + ((first & 6) != 0 ? 2 : 0);
+    if (!th_mqtt_is_5(mqtt))
+        return need;
+    uint32_t properties = 0;
+    for (unsigned shift = 0; shift < 28; shift += 7) {
+        if (have < ++need)
+            return need;
+        properties |= (uint32_t)(body[need - 1] & 0x7F) << shift;
+        if ((body[need - 1] & 0x80) == 0)
+            break;
+    }
+    return need + properties;
+}
+
+static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t total,
+                            struct th_mqtt_event *event)
+{
+    const uint8_t *at = mqtt->config->rx;
+    struct th_mqtt_message *message = &event->u.message;
+    if (at[0] >> 4 != TH_PUBLISH >> 4)
+        return TH_BROKEN(TH_ERR_MEMORY_PACKET, 0x83);
+    for (;;) {
+        uint32_t need = header + publish_head(mqtt, at[0], at + header, mqtt->rx_have - header);
+        if (need > total)
+            return TH_MALFORMED;
+        if (need > mqtt->config->rx_room)
+            return TH_BROKEN(TH_ERR_MEMORY_PACKET, 0x83);
+        if (need <= mqtt->rx_have)
+            break;
+        if (!gather(mqtt, need))
+            return TH_STEP_WAIT;
+    }
+    struct th_reader reader = th_reader_of(th_span_of(at + header, mqtt->rx_have - header));
+    unsigned step = read_publish(mqtt, at[0], &reader, message);
+    if (step == TH_STEP_ON && message->qos > TH_MQTT_QOS0)
+        step = count_inbound(mqtt);
+    if (step != TH_STEP_ON)
+        return step;
+    mqtt->rx_left = total - mqtt->rx_have;
+    mqtt->rx_have = 0;
+    mqtt->rx_offset = 0;
+    mqtt->rx_qos = (uint8_t)message->qos;
+    bool repeated = message->qos == TH_MQTT_QOS2 && inbound_known(mqtt);
+    mqtt->rx_mode = repeated ? TH_RX_SKIP : TH_RX_PAYLOAD;
+    event->kind = TH_MQTT_EVENT_BEGIN;
+    message->payload = (struct th_span){NULL, 0};
+    message->payload_len = mqtt->rx_left;
+    return repeated ? TH_STEP_ON : TH_STEP_EVENT;
+}
+
+static unsigned end_large(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    bool repeated = mqtt->rx_mode == TH_RX_SKIP;
+    mqtt->rx_mode = TH_RX_PACKET;
+    unsigned step = accept_whole(mqtt, mqtt->rx_qos);
+    event->kind = TH_MQTT_EVENT_END;
+    return step == TH_STEP_ON && !repeated ? TH_STEP_EVENT : step;
+}
+
+/* The next chunk of a streamed payload: as long as config->rx, but for the last. */
+static unsigned receive_payload(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    size_t there = (size_t)(mqtt->rx_end - mqtt->rx_at);
+    uint32_t want = mqtt->rx_left;
+    if (want == 0)
+        return end_large(mqtt, event);
+    if (mqtt->rx_mode == TH_RX_SKIP) {
+        if (there == 0)
+            return TH_STEP_WAIT;
+        uint32_t len = there < want ? (uint32_t)there : want;
+        mqtt->rx_at += len;
+        mqtt->rx_left -= len;
+        return TH_STEP_ON;
+    }
+    if (want > mqtt->config->rx_room)
+        want = (uint32_t)mqtt->config->rx_room;
+    const uint8_t *at = mqtt->config->rx;
+    if (mqtt->rx_have == 0 && there >= want) {
+        at = mqtt->rx_at;
+        mqtt->rx_at += want;
+    } else if (!gather(mqtt, want)) {
+        return TH_STEP_WAIT;
+    }
+    event->kind = TH_MQTT_EVENT_CHUNK;
+    event->u.chunk = (struct th_mqtt_chunk){{at, want}, mqtt->rx_offset};
+    mqtt->rx_have = 0;
+    mqtt->rx_offset += want;
+    mqtt->rx_left -= want;
+    return TH_STEP_EVENT;
+}
+
+static unsigned receive_pieces(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    const uint8_t *at = mqtt->config->rx;
+    uint32_t len = 0;
+    uint32_t header = 0;
+    for (uint32_t want = 2; header == 0; want++) {
+        if (!gather(mqtt, want))
+            return TH_STEP_WAIT;
+        header = read_header(at, mqtt->rx_have, &len);
+    }
+    if (header > 5 ||
+        (TH_RULE(varint_shortest, header > 2 && at[header - 1] == 0) && th_mqtt_is_5(mqtt)))
+        return TH_MALFORMED;
+    unsigned step = check_header(mqtt, at[0], header + len);
+    if (step != TH_STEP_ON)
+        return step;
+    if (header + len > mqtt->config->rx_room)
+        return begin_large(mqtt, header, header + len, event);
+    if (!gather(mqtt, header + len))
+        return TH_STEP_WAIT;
+    mqtt->rx_have = 0;
+    return dispatch(mqtt, at[0], th_span_of(at + header, len), event);
+}
+
+unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    const uint8_t *at = mqtt->rx_at;
+    size_t there = (size_t)(mqtt->rx_end - at);
+    if (mqtt->rx_mode != TH_RX_PACKET)
+        return receive_payload(mqtt, event);
+    if (there == 0)
+        return TH_STEP_WAIT;
+    if (mqtt->rx_have == 0 && there >= 2) {
+        uint32_t len = 0;
+        uint32_t header = read_header(at, there, &len);
+        if (header >= 2 && header <= 3 && header + len <= there &&
+            header + len <= mqtt->config->rx_room && (header == 2 || at[2] != 0)) {
+            unsigned step = check_header(mqtt, at[0], header + len);
+            mqtt->rx_at += header + len;
+            return step == TH_STEP_ON ? dispatch(mqtt, at[0], th_span_of(at + header, len), event)
+                                      : step;
+        }
+    }
+    return receive_pieces(mqtt, event);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* SUBSCRIBE and UNSUBSCRIBE (3.1.1 and 5.0 §3.8, §3.10). */
+#include <thimble/topic.h>
+
+#include "mqtt/core.h"
+
+struct request {
+    struct th_body body;
+    struct th_properties properties;
+    const struct th_mqtt_filter *filters; /* SUBSCRIBE */
+    const struct th_span *names;          /* UNSUBSCRIBE */
+    uint16_t count, id;
+};
+
+static uint8_t options(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
+{
+    unsigned options = (unsigned)filter->qos;
+    if (th_mqtt_is_5(mqtt))
+        options |= (filter->no_local ? 4u : 0) | (filter->retain_as_published ? 8u : 0) |
+                   (unsigned)filter->retain_handling << 4;
+    return (uint8_t)TH_VALUE(subscribe_options_reserved, options, options | 0xC0);
+}
+
+static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
+                          const struct th_body *body)
+{
+    const struct request *request = (const struct request *)(const void *)body;
+    th_write_u16(writer, request->id);
+    th_mqtt_write_properties(writer, mqtt, &request->properties);
+    for (uint16_t i = 0; i < request->count; i++) {
+        bool subscribe = request->filters != NULL;
+        th_write_text(writer, subscribe ? request->filters[i].filter : request->names[i]);
+        if (subscribe)
+            th_write_u8(writer, options(mqtt, &request->filters[i]));
+    }
+}
+
+static bool is_shared(struct th_span filter)
+{
+    return filter.len >= 7 && memcmp(filter.at, "$share/", 7) == 0;
+}
+
+static bool has_wildcard(struct th_span filter)
+{
+    return memchr(filter.at, '+', filter.len) != NULL || memchr(filter.at, '#', filter.len) != NULL;
+}
+
+static enum th_error check_filter(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
+{
+    struct th_span name = filter->filter;
+    bool is_5 = th_mqtt_is_5(mqtt);
+    if (TH_RULE(subscribe_filter_utf8, !th_topic_filter_valid(name)) ||
+        TH_RULE(subscribe_options_value,
+                filter->qos > TH_MQTT_QOS2 ||
+                    filter->retain_handling > TH_MQTT_RETAINED_DO_NOT_SEND))
+        return TH_ERR_INVALID;
+    bool options = filter->no_local || filter->retain_as_published || filter->retain_handling != 0;
+    if (!is_5)
+        return options ? TH_ERR_INVALID : TH_OK;
+    bool shared = is_shared(name);
+    if (TH_RULE(no_local_shared, shared && filter->no_local))
+        return TH_ERR_INVALID;
+    if (TH_RULE(shared_unavailable_sent, shared && (mqtt->offers & TH_OFFER_SHARED) == 0) ||
+        TH_RULE(wildcard_unavailable_sent,
+                (mqtt->offers & TH_OFFER_WILDCARD) == 0 && has_wildcard(name)))
+        return TH_ERR_NOT_ALLOWED;
+    return TH_OK;
+}
+
+/* At QoS 2 we must be able to remember identifiers. */
+static enum th_error check_subscribe(const struct th_mqtt *mqtt, const struct request *request)
+{
+    for (uint16_t i = 0; i < request->count; i++) {
+        enum th_error error = check_filter(mqtt, &request->filters[i]);
+        if (error != TH_OK)
+            return error;
+        if (request->filters[i].qos == TH_MQTT_QOS2 && mqtt->config->outbox.ops == NULL)
+            return TH_ERR_NO_OUTBOX;
+    }
+    for (uint8_t i = 0; i < request->properties.count; i++) {
+        if (TH_RULE(subscription_id_unavailable_sent,
+                    request->properties.at[i].id == TH_MQTT_SUBSCRIPTION_ID &&
+                        (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) == 0))
+            return TH_ERR_NOT_ALLOWED;
+    }
+    return TH_OK;
+}
+
+static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_t *id)
+{
+    size_t slot = 0;
+    if (mqtt->state != TH_MQTT_CONNECTED)
+        return TH_ERR_NOT_CONNECTED;
+    while (slot < TH_MQTT_REQUESTS_MAX && mqtt->requests[slot].id != 0)
+        slot++;
+    if (slot == TH_MQTT_REQUESTS_MAX)
+        return TH_ERR_QUOTA;
+    request->id = th_mqtt_new_id(mqtt);
+    if (request->id == 0)
+        return TH_ERR_QUOTA;
+    enum th_error error = th_mqtt_send(mqtt, &request->body);
+    if (error != TH_OK)
+        return error;
+    mqtt->requests[slot].id = request->id;
+    mqtt->requests[slot].count = request->count | (request->names != NULL ? 0x8000 : 0);
+    if (id != NULL)
+        *id = request->id;
+    return TH_OK;
+}
+
+enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
+                                uint16_t count, const struct th_mqtt_property *properties,
+                                uint8_t property_count, uint16_t *id)
+{
+    struct request request = {.body = {write_request, TH_SUBSCRIBE},
+                              .properties = {.at = properties, .count = property_count},
+                              .filters = filters,
+                              .count = count};
+    if (TH_RULE(subscribe_empty, count == 0) || count > 0x7FFF ||
+        !th_mqtt_properties_allowed(mqtt, TH_PLACE_SUBSCRIBE, properties, property_count))
+        return TH_ERR_INVALID;
+    enum th_error error = check_subscribe(mqtt, &request);
+    return error == TH_OK ? send(mqtt, &request, id) : error;
+}
+
+enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *filters,
+                                  uint16_t count, const struct th_mqtt_property *properties,
+                                  uint8_t property_count, uint16_t *id)
+{
+    struct request request = {.body = {write_request, TH_UNSUBSCRIBE},
+                              .properties = {.at = properties, .count = property_count},
+                              .names = filters,
+                              .count = count};
+    if (TH_RULE(unsubscribe_empty, count == 0) || count > 0x7FFF ||
+        !th_mqtt_properties_allowed(mqtt, TH_PLACE_UNSUBSCRIBE, properties, property_count))
+        return TH_ERR_INVALID;
+    for (uint16_t i = 0; i < count; i++) {
+        if (TH_RULE(unsubscribe_filter_utf8, !th_topic_filter_valid(filters[i])))
+            return TH_ERR_INVALID;
+    }
+    return send(mqtt, &request, id);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* All that leaves: whole packets, acknowledgements, packets in parts, the walk through the outbox.
+ */
+#include "mqtt/core.h"
+
+void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
+                              const struct th_properties *properties)
+{
+    const struct th_mqtt_version *version = mqtt->config->version;
+    if (version->write != NULL)
+        version->write(writer, properties);
+}
+
+bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
+                                const struct th_mqtt_property *at, uint8_t count)
+{
+    const struct th_mqtt_version *version = mqtt->config->version;
+    return count == 0 || (version->allowed != NULL && version->allowed(place, at, count));
+}
+
+/* ---- whole packets ---- */
+
+uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mqtt,
+                              const struct th_body *body)
+{
+    struct th_writer count = {0};
+    body->write(&count, mqtt, body);
+    th_write_u8(writer, body->first);
+    th_write_varint(writer, count.total);
+    body->write(writer, mqtt, body);
+    return writer->total;
+}
+
+enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
+{
+    if ((mqtt->todo & TH_TODO_PART) != 0)
+        return TH_ERR_AGAIN;
+    if (th_mqtt_room(mqtt) < len) {
+        th_mqtt_service(mqtt);
+        if (th_mqtt_room(mqtt) < len)
+            return len > mqtt->tx_largest ? TH_ERR_TOO_LARGE : TH_ERR_AGAIN;
+    }
+    return TH_OK;
+}
+
+enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
+{
+    struct th_writer count = {0};
+    uint32_t len = th_mqtt_write_packet(&count, mqtt, body);
+    if (len > TH_REMAINING_MAX || TH_RULE(packet_too_large_sent, len > mqtt->packet_maximum))
+        return TH_ERR_TOO_LARGE;
+    enum th_error error = th_mqtt_make_room(mqtt, len);
+    if (error != TH_OK)
+        return error;
+    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end};
+    th_mqtt_write_packet(&writer, mqtt, body);
+    mqtt->tx_at = writer.at;
+    return TH_OK;
+}
+
+static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
+{
+    mqtt->todo |= TH_TODO_BLOCKED;
+    return step;
+}
+
+/* CONNECT may be larger than the stream's room: it leaves window by window. */
+static unsigned send_connect(struct th_mqtt *mqtt)
+{
+    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = mqtt->out_at};
+    uint32_t len = th_mqtt_write_packet(&writer, mqtt, &th_mqtt_connect_body);
+    mqtt->out_at += (uint32_t)(writer.at - mqtt->tx_at);
+    mqtt->tx_at = writer.at;
+    if (mqtt->out_at < len)
+        return blocked(mqtt, TH_STEP_ON);
+    mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
+    return TH_STEP_ON;
+}
+
+/* ---- acknowledgements ---- */
+
+static bool send_ack(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason)
+{
+    uint8_t *at = mqtt->tx_at;
+    if (th_mqtt_room(mqtt) < 5)
+        return false;
+    bool says = reason != 0 && th_mqtt_is_5(mqtt);
+    at[0] = first;
+    at[1] = says ? 3 : 2;
+    at[2] = (uint8_t)(id >> 8);
+    at[3] = (uint8_t)id;
+    at[4] = reason;
+    mqtt->tx_at = at + (says ? 5 : 4);
+    return true;
+}
+
+bool th_mqtt_send_owed(struct th_mqtt *mqtt)
+{
+    if (!send_ack(mqtt, mqtt->owed, mqtt->owed_id, mqtt->owed_reason))
+        return false;
+    mqtt->todo &= (uint8_t)~TH_TODO_OWED;
+    /* PUBACK and PUBCOMP give back the broker's quota, but not before they have left. */
+    if ((mqtt->owed == TH_PUBACK || mqtt->owed == TH_PUBCOMP) &&
+        mqtt->inbound_acked < mqtt->inbound)
+        mqtt->inbound_acked++;
+    return true;
+}
+
+/* ---- a packet in parts ---- */
+
+static unsigned next_part(struct th_mqtt *mqtt, size_t room, size_t *done)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    const struct th_mqtt_publish *publish = mqtt->out_publish;
+    if (mqtt->out_at >= mqtt->out_head) {
+        const struct th_mqtt_source *source = publish->source;
+        uint32_t offset = mqtt->out_at - mqtt->out_head;
+        if (room > mqtt->out_total - mqtt->out_at)
+            room = mqtt->out_total - mqtt->out_at;
+        *done = source->read(source->user, offset, mqtt->tx_at, room);
+        return *done > room ? TH_BROKEN(TH_ERR_MQTT_SOURCE, 0) : TH_STEP_ON;
+    }
+    if (mqtt->out_id == 0) {
+        struct th_publish_out out;
+        th_mqtt_publish_out(mqtt, publish, &out);
+        struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = mqtt->out_at};
+        th_mqtt_write_publish(&writer, mqtt, &out);
+        *done = (size_t)(writer.at - mqtt->tx_at);
+        return TH_STEP_ON;
+    }
+    *done = outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, mqtt->tx_at, room);
+    if (*done == 0)
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0)
+        *mqtt->tx_at |= 0x08;
+    return TH_STEP_ON;
+}
+
+static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    while (mqtt->out_at < mqtt->out_total) {
+        size_t room = th_mqtt_room(mqtt);
+        size_t done = 0;
+        if (room == 0)
+            return blocked(mqtt, TH_STEP_ON);
+        unsigned step = next_part(mqtt, room, &done);
+        if (step != TH_STEP_ON)
+            return step;
+        if (done == 0)
+            return TH_STEP_ON;
+        mqtt->out_at += (uint32_t)done;
+        mqtt->tx_at += done;
+    }
+    mqtt->todo &= (uint8_t)~TH_TODO_PART;
+    if (mqtt->out_id != 0)
+        return TH_STEP_ON;
+    event->kind = TH_MQTT_EVENT_SENT;
+    event->u.ack = (struct th_mqtt_ack){.id = 0};
+    return TH_STEP_EVENT;
+}
+
+/* ---- the walk through the outbox ---- */
+
+void th_mqtt_pump(struct th_mqtt *mqtt)
+{
+    mqtt->todo |= TH_TODO_PUMP;
+    mqtt->cursor = 0;
+}
+
+/* A record that is done with without the broker's word. */
+static unsigned give_up(struct th_mqtt *mqtt, uint16_t id, uint8_t reason,
+                        struct th_mqtt_event *event)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    if (!outbox->ops->remove(outbox->ctx, id))
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    event->kind = TH_MQTT_EVENT_PUBLISHED;
+    event->u.ack = (struct th_mqtt_ack){.id = id, .reason_code = reason};
+    return TH_STEP_EVENT;
+}
+
+/* Why this broker does not take a record that was stored before it was known; 0 when it does. */
+static uint8_t refusal(const struct th_mqtt *mqtt, const struct th_outbox_entry *entry)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    uint8_t first = 0;
+    if (TH_RULE(packet_too_large_sent, mqtt->out_total > mqtt->packet_maximum))
+        return 0x95;
+    if (TH_RULE(maximum_qos_sent, entry->qos > (mqtt->offers & TH_OFFER_QOS)))
+        return 0x9B;
+    if ((mqtt->offers & TH_OFFER_RETAIN) == 0 &&
+        outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1) == 1 &&
+        TH_RULE(retain_unavailable_sent, (first & 1) != 0))
+        return 0x9A;
+    return 0;
+}
+
+static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *entry,
+                            struct th_mqtt_event *event)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    mqtt->out_publish = entry->extra;
+    mqtt->out_id = entry->id;
+    mqtt->out_at = 0;
+    mqtt->out_head = entry->len;
+    mqtt->out_total = entry->len;
+    if (mqtt->out_publish != NULL)
+        mqtt->out_total += mqtt->out_publish->source->len;
+    uint8_t reason = refusal(mqtt, entry);
+    if (reason != 0)
+        return give_up(mqtt, entry->id, reason, event);
+    bool repeat = entry->state == TH_OUTBOX_PUBLISHED && (mqtt->flags & TH_FLAG_PRESENT) != 0;
+    mqtt->flags &= (uint8_t)~TH_FLAG_REPEAT;
+    if (TH_VALUE(dup_on_resend, repeat, false) || TH_VALUE(dup_only_on_resend, false, true))
+        mqtt->flags |= TH_FLAG_REPEAT;
+    if (entry->state == TH_OUTBOX_QUEUED &&
+        !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_PUBLISHED))
+        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+    mqtt->inflight++;
+    mqtt->todo |= TH_TODO_PART;
+    return send_part(mqtt, event);
+}
+
+/* One record further. Repeating: in the order of first sending, PUBLISH or PUBREL as far as each
+ * got [MQTT-4.4.0-1], [MQTT-4.6.0-1]; what was never sent follows. */
+static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    struct th_outbox_entry entry;
+    uint32_t before = mqtt->cursor;
+    bool resending = (mqtt->flags & TH_FLAG_RESENDING) != 0;
+    if (!outbox->ops->next(outbox->ctx, &mqtt->cursor, &entry)) {
+        mqtt->todo &= (uint8_t)~TH_TODO_PUMP;
+        mqtt->flags &= (uint8_t)~TH_FLAG_RESENDING;
+        return TH_STEP_ON;
+    }
+    if (!resending && entry.state != TH_OUTBOX_QUEUED)
+        return TH_STEP_ON;
+    if (entry.state != TH_OUTBOX_RELEASED) {
+        if (!TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum))
+            return send_record(mqtt, &entry, event);
+        mqtt->cursor = before;
+        return TH_STEP_WAIT;
+    }
+    if ((mqtt->flags & TH_FLAG_PRESENT) == 0)
+        return give_up(mqtt, entry.id, 0, event);
+    if (!send_ack(mqtt, TH_PUBREL, entry.id, 0)) {
+        mqtt->cursor = before;
+        return blocked(mqtt, TH_STEP_WAIT);
+    }
+    mqtt->inflight++;
+    return TH_STEP_ON;
+}
+
+unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    mqtt->todo &= (uint8_t)~TH_TODO_BLOCKED;
+    if ((mqtt->todo & TH_TODO_CONNECT) != 0)
+        return send_connect(mqtt);
+    if ((mqtt->todo & TH_TODO_PART) != 0) {
+        unsigned step = send_part(mqtt, event);
+        if (step != TH_STEP_ON)
+            return step;
+    }
+    /* While an acknowledgement is owed nothing more is received: the broker waits with us. */
+    if ((mqtt->todo & TH_TODO_OWED) != 0 &&
+        ((mqtt->todo & TH_TODO_PART) != 0 || !th_mqtt_send_owed(mqtt)))
+        return blocked(mqtt, TH_STEP_WAIT);
+    unsigned step = TH_STEP_ON;
+    while (step == TH_STEP_ON && (mqtt->todo & (TH_TODO_PUMP | TH_TODO_PART)) == TH_TODO_PUMP)
+        step = pump(mqtt, event);
+    return step == TH_STEP_WAIT ? TH_STEP_ON : step;
+}
+
+/* ---- packet identifiers ---- */
+
+/* How far behind `from` the next used identifier lies, 1..65536. */
+static uint32_t distance(const struct th_mqtt *mqtt, uint16_t from)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    struct th_outbox_entry entry;
+    uint32_t cursor = 0;
+    uint32_t nearest = 65536;
+    uint32_t away;
+    for (size_t i = 0; i < TH_MQTT_REQUESTS_MAX; i++) {
+        away = (uint16_t)(mqtt->requests[i].id - from);
+        if (mqtt->requests[i].id != 0 && away != 0 && away < nearest)
+            nearest = away;
+    }
+    while (outbox->ops != NULL && outbox->ops->next(outbox->ctx, &cursor, &entry)) {
+        away = (uint16_t)(entry.id - from);
+        if (away != 0 && away < nearest)
+            nearest = away;
+    }
+    return nearest;
+}
+
+uint16_t th_mqtt_new_id(struct th_mqtt *mqtt)
+{
+    /* All used identifiers seen once tell how many free ones follow; a new walk is needed only when
+     * those are spent. */
+    if (th_mqtt_pending(mqtt) >= UINT16_MAX - TH_MQTT_REQUESTS_MAX)
+        return 0;
+    while (TH_RULE(packet_id_in_use, mqtt->ids_free == 0)) {
+        uint32_t free = distance(mqtt, mqtt->last_id) - 1;
+        mqtt->ids_free = (uint16_t)free;
+        if (free == 0)
+            mqtt->last_id++;
+    }
+    mqtt->ids_free--;
+    if (++mqtt->last_id == 0 && TH_VALUE(packet_id_zero, true, false))
+        return th_mqtt_new_id(mqtt);
+    return mqtt->last_id;
+}

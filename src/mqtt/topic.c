@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include <thimble/topic.h>
+
+#include "base/rule.h"
+#include "base/utf8.h"
+
+static bool length_valid(struct th_span text)
+{
+    return !TH_RULE(topic_empty, text.len == 0) && !TH_RULE(topic_too_long, text.len > UINT16_MAX);
+}
+
+bool th_utf8_valid(struct th_span text)
+{
+    return text.len <= UINT16_MAX && th_utf8_check(text, false);
+}
+
+bool th_topic_name_valid(struct th_span name)
+{
+    return length_valid(name) && th_utf8_check(name, true);
+}
+
+/* '+' fills a whole level; '#' does too, and is the last one. */
+static bool wildcards_valid(struct th_span filter)
+{
+    for (size_t i = 0; i < filter.len; i++) {
+        uint8_t byte = filter.at[i];
+        bool begins = i == 0 || filter.at[i - 1] == '/';
+        bool last = i + 1 == filter.len;
+        bool ends = last || filter.at[i + 1] == '/';
+        if (TH_RULE(filter_plus, byte == '+' && (!begins || !ends)) ||
+            TH_RULE(filter_hash, byte == '#' && (!begins || !last)))
+            return false;
+    }
+    return true;
+}
+
+static const struct th_span share = {(const uint8_t *)"$share/", 7};
+
+static bool shared(struct th_span filter)
+{
+    return filter.len >= share.len && memcmp(filter.at, share.at, share.len) == 0;
+}
+
+/* What stands behind "$share/<name>/"; *name_len is the length of the name. Empty when there is no
+ * second slash. */
+static struct th_span behind_share(struct th_span filter, size_t *name_len)
+{
+    const uint8_t *name = filter.at + share.len;
+    size_t left = filter.len - share.len;
+    const uint8_t *slash = left > 0 ? memchr(name, '/', left) : NULL;
+    *name_len = slash != NULL ? (size_t)(slash - name) : left;
+    return slash != NULL ? th_span_of(slash + 1, left - *name_len - 1) : th_span_of(NULL, 0);
+}
+
+static bool share_valid(struct th_span filter)
+{
+    size_t name_len;
+    struct th_span rest = behind_share(filter, &name_len);
+    struct th_span name = th_span_of(filter.at + share.len, name_len);
+    bool wild = name_len > 0 && (memchr(name.at, '+', name_len) || memchr(name.at, '#', name_len));
+    return !TH_RULE(share_name_empty, name_len == 0) &&
+           !TH_RULE(share_name_characters, wild || rest.len == 0);
+}
+
+bool th_topic_filter_valid(struct th_span filter)
+{
+    if (!length_valid(filter) || !th_utf8_check(filter, false) || !wildcards_valid(filter))
+        return false;
+    return !shared(filter) || share_valid(filter);
+}
+
+bool th_topic_match(struct th_span filter, struct th_span name)
+{
+    size_t name_len;
+    if (shared(filter))
+        filter = behind_share(filter, &name_len);
+    if (filter.len == 0 || name.len == 0)
+        return false;
+    bool wild = filter.at[0] == '+' || filter.at[0] == '#';
+    if (TH_RULE(match_dollar, wild && name.at[0] == '$'))
+        return false;
+    const uint8_t *f = filter.at, *f_end = f + filter.len;
+    const uint8_t *n = name.at, *n_end = n + name.len;
+    while (f < f_end && *f != '#') {
+        if (*f == '+') {
+            while (n < n_end && *n != '/')
+                n++;
+            f++;
+        } else if (n < n_end && *f == *n) {
+            f++;
+            n++;
+        } else {
+            /* "sport/#" matches "sport" as well. */
+            return n == n_end && f_end - f == 2 && f[0] == '/' && f[1] == '#';
+        }
+    }
+    return f < f_end || n == n_end;
+}

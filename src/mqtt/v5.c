@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* What 5.0 has and 3.1.1 has not: reason codes, properties, aliases, DISCONNECT and AUTH from the
+ * broker. */
+#include <string.h>
+
+#include "mqtt/property.h"
+
+/* ---- reason codes (§2.4) ---- */
+
+enum { IN_CONNACK = 1, IN_PUBACK = 2, IN_PUBREL = 4, IN_SUBACK = 8, IN_UNSUBACK = 16, IN_END = 32 };
+
+/* From 0x80 on: in which packets a broker may send it. */
+static const uint8_t refusals[] = {
+    [0x00] = IN_CONNACK | IN_PUBACK | IN_SUBACK | IN_UNSUBACK | IN_END,
+    [0x01] = IN_CONNACK | IN_END,
+    [0x02] = IN_CONNACK | IN_END,
+    [0x03] = IN_CONNACK | IN_PUBACK | IN_SUBACK | IN_UNSUBACK | IN_END,
+    [0x04] = IN_CONNACK,
+    [0x05] = IN_CONNACK,
+    [0x06] = IN_CONNACK,
+    [0x07] = IN_CONNACK | IN_PUBACK | IN_SUBACK | IN_UNSUBACK | IN_END,
+    [0x08] = IN_CONNACK,
+    [0x09] = IN_CONNACK | IN_END,
+    [0x0A] = IN_CONNACK,
+    [0x0B] = IN_END,
+    [0x0C] = IN_CONNACK | IN_END,
+    [0x0D] = IN_END,
+    [0x0E] = IN_END,
+    [0x0F] = IN_SUBACK | IN_UNSUBACK | IN_END,
+    [0x10] = IN_CONNACK | IN_PUBACK | IN_END,
+    [0x11] = IN_PUBACK | IN_SUBACK | IN_UNSUBACK,
+    [0x12] = IN_PUBREL,
+    [0x13] = IN_END,
+    [0x14] = IN_END,
+    [0x15] = IN_CONNACK | IN_END,
+    [0x16] = IN_END,
+    [0x17] = IN_CONNACK | IN_PUBACK | IN_SUBACK | IN_END,
+    [0x18] = IN_END,
+    [0x19] = IN_CONNACK | IN_PUBACK | IN_END,
+    [0x1A] = IN_CONNACK | IN_END,
+    [0x1B] = IN_CONNACK | IN_END,
+    [0x1C] = IN_CONNACK | IN_END,
+    [0x1D] = IN_CONNACK | IN_END,
+    [0x1E] = IN_SUBACK | IN_END,
+    [0x1F] = IN_CONNACK | IN_END,
+    [0x20] = IN_END,
+    [0x21] = IN_SUBACK | IN_END,
+    [0x22] = IN_SUBACK | IN_END,
+};
+
+static bool code_valid(uint8_t first, uint8_t code)
+{
+    static const uint8_t kinds[16] = {
+        [2] = IN_CONNACK, [4] = IN_PUBACK, [5] = IN_PUBACK,    [6] = IN_PUBREL,
+        [7] = IN_PUBREL,  [9] = IN_SUBACK, [11] = IN_UNSUBACK, [14] = IN_END};
+    uint8_t kind = kinds[first >> 4];
+    if (code >= 0x80)
+        return code - 0x80u < sizeof refusals && (refusals[code - 0x80] & kind) != 0;
+    if (first == TH_AUTH)
+        return code == 0 || code == 0x18;
+    return code == 0 || (kind == IN_SUBACK && code <= 2) || (kind == IN_PUBACK && code == 0x10) ||
+           (kind == IN_UNSUBACK && code == 0x11);
+}
+
+/* ---- properties ---- */
+
+static bool asked_for(const struct th_mqtt *mqtt, enum th_mqtt_property_id id, uint32_t otherwise)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    const struct th_mqtt_property *given =
+        th_property_given(config->properties, config->property_count, id);
+    return (given != NULL ? given->number : otherwise) != 0;
+}
+
+static struct th_span method_of(const struct th_mqtt_property *at, uint8_t count)
+{
+    const struct th_mqtt_property *given = th_property_given(at, count, TH_MQTT_AUTH_METHOD);
+    if (given == NULL)
+        return (struct th_span){NULL, 0};
+    return given->text.len > 0 ? given->text : TH_SPAN("");
+}
+
+/* An authentication method from the broker must be ours, and only ours. */
+static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    struct th_span ours = method_of(config->properties, config->property_count);
+    struct th_mqtt_property theirs;
+    if (!th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs))
+        return true;
+    return !TH_RULE(auth_unasked, ours.at == NULL) &&
+           !TH_RULE(auth_method_same, !th_span_equal(ours, theirs.text));
+}
+
+static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *reader,
+                                enum th_place place, struct th_span *out)
+{
+    struct th_mqtt_property property;
+    unsigned step = th_property_read(reader, place, out);
+    bool quiet = place != TH_PLACE_PUBLISH_IN && place != TH_PLACE_CONNACK &&
+                 place != TH_PLACE_DISCONNECT_IN;
+    if (step != TH_STEP_ON || out->len == 0 || !quiet ||
+        asked_for(mqtt, TH_MQTT_REQUEST_PROBLEM, 1))
+        return step;
+    bool told = th_mqtt_property_find(*out, TH_MQTT_REASON_STRING, &property) ||
+                th_mqtt_property_find(*out, TH_MQTT_USER_PROPERTY, &property);
+    return TH_RULE(problem_info_unasked, told) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
+}
+
+static void own(struct th_properties *properties, enum th_mqtt_property_id id, uint32_t number)
+{
+    if (number == 0)
+        return;
+    properties->own[properties->own_count].id = (uint8_t)id;
+    properties->own[properties->own_count++].number = number;
+}
+
+static void announce(const struct th_mqtt *mqtt, struct th_properties *properties)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    own(properties, TH_MQTT_SESSION_EXPIRY, config->session_expiry_s);
+    own(properties, TH_MQTT_RECEIVE_MAXIMUM,
+        mqtt->inbound_maximum < UINT16_MAX ? mqtt->inbound_maximum : 0);
+    own(properties, TH_MQTT_MAXIMUM_PACKET_SIZE, config->maximum_packet_size);
+    own(properties, TH_MQTT_TOPIC_ALIAS_MAXIMUM, config->alias_rx_maximum);
+}
+
+/* ---- aliases in ---- */
+
+/* Topics stand in config->alias_rx one behind the other in the order of their aliases, each behind
+ * two bytes of length; 0 is an alias not given yet. */
+static uint8_t *alias_at(const struct th_mqtt_config *config, uint32_t alias)
+{
+    uint8_t *at = config->alias_rx;
+    while (--alias > 0)
+        at += 2 + (at[0] << 8 | at[1]);
+    return at;
+}
+
+static unsigned store_alias(const struct th_mqtt_config *config, uint32_t alias,
+                            struct th_span topic)
+{
+    uint8_t *at = alias_at(config, alias);
+    uint8_t *end = alias_at(config, config->alias_rx_maximum + 1u);
+    size_t before = (size_t)(at[0] << 8 | at[1]);
+    size_t used = (size_t)(end - config->alias_rx);
+    if (used - before + topic.len > config->alias_rx_room)
+        return TH_BROKEN(TH_ERR_MEMORY_ALIAS, 0x97);
+    memmove(at + 2 + topic.len, at + 2 + before, (size_t)(end - at) - 2 - before);
+    at[0] = (uint8_t)(topic.len >> 8);
+    at[1] = (uint8_t)topic.len;
+    memcpy(at + 2, topic.at, topic.len);
+    return TH_STEP_ON;
+}
+
+static unsigned on_message(struct th_mqtt *mqtt, struct th_mqtt_message *message)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    uint32_t alias = th_mqtt_property_number(message->properties, TH_MQTT_TOPIC_ALIAS, 0);
+    if (alias == 0)
+        return TH_RULE(publish_without_topic, message->topic.len == 0) ? TH_PROTOCOL_ERROR
+                                                                       : TH_STEP_ON;
+    if (TH_RULE(alias_not_announced, config->alias_rx_maximum == 0) ||
+        TH_RULE(alias_too_large_received, alias > config->alias_rx_maximum))
+        return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
+    if (message->topic.len > 0)
+        return store_alias(config, alias, message->topic);
+    const uint8_t *at = alias_at(config, alias);
+    message->topic = (struct th_span){at + 2, (size_t)(at[0] << 8 | at[1])};
+    return TH_RULE(alias_unknown, message->topic.len == 0) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
+}
+
+/* ---- packets ---- */
+
+/* The reason code and properties that acknowledgements, DISCONNECT and AUTH may leave out. */
+static unsigned read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_place place,
+                            struct th_reader *reader, struct th_mqtt_ack *out)
+{
+    unsigned step = TH_STEP_ON;
+    if (th_read_left(reader) > 0)
+        out->reason_code = th_read_u8(reader);
+    if (th_read_left(reader) > 0)
+        step = read_properties(mqtt, reader, place, &out->properties);
+    if (step != TH_STEP_ON)
+        return step;
+    bool valid = code_valid(first, out->reason_code);
+    if (TH_RULE(puback_code, first == TH_PUBACK && !valid) ||
+        TH_RULE(pubrec_code, first == TH_PUBREC && !valid) ||
+        TH_RULE(pubrel_code, first == TH_PUBREL && !valid) ||
+        TH_RULE(pubcomp_code, first == TH_PUBCOMP && !valid) ||
+        TH_RULE(disconnect_code, first == TH_DISCONNECT && !valid) ||
+        TH_RULE(auth_code, first == TH_AUTH && !valid))
+        return TH_PROTOCOL_ERROR;
+    return TH_STEP_ON;
+}
+
+static unsigned on_ack(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                       struct th_mqtt_ack *out)
+{
+    return read_reason(mqtt, first, (enum th_place)(first >> 4), reader, out);
+}
+
+/* The end with the broker's own words. */
+static unsigned refused(enum th_error error, uint8_t code, struct th_span properties,
+                        struct th_failure *out)
+{
+    struct th_mqtt_property said;
+    *out = th_failure_of(error);
+    out->reason_code = code;
+    if (th_mqtt_property_find(properties, TH_MQTT_REASON_STRING, &said) ||
+        th_mqtt_property_find(properties, TH_MQTT_SERVER_REFERENCE, &said))
+        th_failure_name(out, said.text);
+    return TH_STEP_FAILED;
+}
+
+static void offer(struct th_mqtt *mqtt, uint8_t bit, uint32_t number)
+{
+    if (number == 0)
+        mqtt->offers &= (uint8_t)~bit;
+}
+
+static void take_limit(struct th_mqtt *mqtt, const struct th_mqtt_property *property,
+                       struct th_mqtt_connack *connack)
+{
+    uint32_t number = property->number;
+    switch (property->id) {
+    case TH_MQTT_RECEIVE_MAXIMUM:
+        if (number < mqtt->inflight_maximum)
+            mqtt->inflight_maximum = (uint16_t)number;
+        break;
+    case TH_MQTT_SERVER_KEEP_ALIVE:
+        mqtt->keep_alive_s = (uint16_t)TH_VALUE(server_keepalive, number, mqtt->keep_alive_s);
+        break;
+    case TH_MQTT_MAXIMUM_PACKET_SIZE: mqtt->packet_maximum = number; break;
+    case TH_MQTT_MAXIMUM_QOS:
+        mqtt->offers = (uint8_t)((mqtt->offers & ~TH_OFFER_QOS) | number);
+        break;
+    case TH_MQTT_RETAIN_AVAILABLE: offer(mqtt, TH_OFFER_RETAIN, number); break;
+    case TH_MQTT_WILDCARD_AVAILABLE: offer(mqtt, TH_OFFER_WILDCARD, number); break;
+    case TH_MQTT_SUBSCRIPTION_ID_AVAILABLE: offer(mqtt, TH_OFFER_SUBSCRIPTION_ID, number); break;
+    case TH_MQTT_SHARED_AVAILABLE: offer(mqtt, TH_OFFER_SHARED, number); break;
+    case TH_MQTT_SESSION_EXPIRY: connack->session_expiry_s = number; break;
+    case TH_MQTT_ASSIGNED_CLIENT_ID: connack->client_id = property->text; break;
+    case TH_MQTT_TOPIC_ALIAS_MAXIMUM:
+        connack->topic_alias_maximum = (uint16_t)number;
+        mqtt->alias_maximum = (uint8_t)(number < 32 ? number : 32);
+        break;
+    default: break;
+    }
+}
+
+static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
+                           struct th_mqtt_event *event)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    struct th_mqtt_property property;
+    struct th_span properties;
+    unsigned step = read_properties(mqtt, reader, TH_PLACE_CONNACK, &properties);
+    if (step != TH_STEP_ON)
+        return step;
+    if (TH_RULE(connack_code_reserved, !code_valid(TH_CONNACK, code)) ||
+        !method_same(mqtt, properties) ||
+        TH_RULE(response_info_unasked,
+                !asked_for(mqtt, TH_MQTT_REQUEST_RESPONSE, 0) &&
+                    th_mqtt_property_find(properties, TH_MQTT_RESPONSE_INFORMATION, &property)))
+        return TH_PROTOCOL_ERROR;
+    if (TH_RULE(connack_refusal_closes, code != 0))
+        return refused(TH_ERR_CONNACK_REFUSED, code, properties, &event->u.failure);
+    event->u.connack = (struct th_mqtt_connack){.session_expiry_s = config->session_expiry_s,
+                                                .properties = properties};
+    size_t at = 0;
+    while (th_mqtt_property_next(properties, &at, &property))
+        take_limit(mqtt, &property, &event->u.connack);
+    bool assigned = event->u.connack.client_id.len > 0;
+    if (TH_RULE(assigned_client_id_missing, config->client_id.len == 0 && !assigned))
+        return TH_PROTOCOL_ERROR;
+    /* Aliases end with their connection [MQTT-3.3.2-7]. */
+    if (config->alias_rx_maximum > 0 && TH_VALUE(alias_per_connection, true, false))
+        memset(config->alias_rx, 0, 2 * (size_t)config->alias_rx_maximum);
+    return TH_STEP_ON;
+}
+
+static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
+                              struct th_mqtt_event *event)
+{
+    struct th_mqtt_ack ack = {.id = 0};
+    unsigned step = read_reason(mqtt, TH_DISCONNECT, TH_PLACE_DISCONNECT_IN, reader, &ack);
+    if (step != TH_STEP_ON)
+        return step;
+    if (reader->failed || th_read_left(reader) > 0)
+        return TH_MALFORMED;
+    return refused(TH_ERR_MQTT_SERVER_DISCONNECT, ack.reason_code, ack.properties,
+                   &event->u.failure);
+}
+
+static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    struct th_mqtt_ack *ack = &event->u.ack;
+    struct th_mqtt_property method;
+    *ack = (struct th_mqtt_ack){.id = 0};
+    unsigned step = read_reason(mqtt, TH_AUTH, TH_PLACE_AUTH, reader, ack);
+    if (step != TH_STEP_ON)
+        return step;
+    if (reader->failed || th_read_left(reader) > 0)
+        return TH_MALFORMED;
+    bool connecting = mqtt->state == TH_MQTT_CONNECTING;
+    bool asked = connecting || (mqtt->flags & TH_FLAG_REAUTH) != 0;
+    struct th_span ours = method_of(config->properties, config->property_count);
+    if (TH_RULE(auth_unasked, ours.at == NULL) || TH_RULE(reauth_by_server, !asked) ||
+        TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
+        TH_RULE(auth_method_missing,
+                !th_mqtt_property_find(ack->properties, TH_MQTT_AUTH_METHOD, &method)) ||
+        !method_same(mqtt, ack->properties))
+        return TH_PROTOCOL_ERROR;
+    if (ack->reason_code == 0)
+        mqtt->flags &= (uint8_t)~TH_FLAG_REAUTH;
+    mqtt->since_ms = connecting ? mqtt->now_ms : mqtt->since_ms;
+    event->kind = TH_MQTT_EVENT_AUTH;
+    return TH_STEP_EVENT;
+}
+
+static unsigned on_other(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                         struct th_mqtt_event *event)
+{
+    return first == TH_AUTH ? on_auth(mqtt, reader, event) : on_disconnect(mqtt, reader, event);
+}
+
+const struct th_mqtt_version th_mqtt_v5 = {
+    .level = 5,
+    .allowed = th_property_allowed,
+    .method = method_of,
+    .write = th_property_write,
+    .announce = announce,
+    .read = read_properties,
+    .ack = on_ack,
+    .code = code_valid,
+    .message = on_message,
+    .connack = on_connack,
+    .other = on_other,
+};
