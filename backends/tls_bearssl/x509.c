@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server's certificates: BearSSL's "minimal" engine checks signatures up to an anchor,
+ * src/trust judges everything else from the same bytes.
+ *
+ * BearSSL 0.6 has no way to leave dates and critical extensions to its caller, so its verdict on
+ * them is taken back: the engine is a coroutine that stops where it objects, with a consistent
+ * stack, and goes on from there when `err` is cleared. The tests with expired certificates and with
+ * name constraints show it.
+ */
+#include "backends/tls_bearssl/internal.h"
+
+#include <string.h>
+
+static struct th_bearssl_handshake *of(const br_x509_class *const *ctx)
+{
+    return (struct th_bearssl_handshake *)(uintptr_t)ctx;
+}
+
+/* ---- which anchor it was ---- */
+
+/* The engine hands its own signature buffer to the verifier: from its address we know the engine.
+ */
+static struct th_bearssl_handshake *from_signature(const void *signature)
+{
+    return (struct th_bearssl_handshake *)((uintptr_t)signature -
+                                           offsetof(br_x509_minimal_context, cert_sig) -
+                                           offsetof(struct th_bearssl_handshake, minimal));
+}
+
+/* `key` lies in the array of anchors exactly when an anchor is being tried. */
+static void verified(struct th_bearssl_handshake *handshake, const void *key)
+{
+    const uint8_t *at = key, *first = (const uint8_t *)handshake->anchors;
+    size_t offset = (size_t)(at - first);
+    if (at >= first && offset < handshake->anchor_count * sizeof handshake->anchors[0])
+        handshake->anchor = (int)(offset / sizeof handshake->anchors[0]);
+}
+
+static uint32_t ecdsa_verify(const br_ec_impl *impl, const void *hash, size_t hash_len,
+                             const br_ec_public_key *key, const void *signature, size_t len)
+{
+    struct th_bearssl_handshake *handshake = from_signature(signature);
+    handshake->worked = true;
+    uint32_t good =
+        handshake->tls->profile->ecdsa_verify(impl, hash, hash_len, key, signature, len);
+    if (good)
+        verified(handshake, key);
+    return good;
+}
+
+/* BearSSL compares the hash after this returns, so a wrong one may still be noted as verified; then
+ * another anchor follows or the chain fails, and the note is overwritten or not used. */
+static uint32_t rsa_verify(const unsigned char *signature, size_t len,
+                           const unsigned char *hash_oid, size_t hash_len,
+                           const br_rsa_public_key *key, unsigned char *hash)
+{
+    struct th_bearssl_handshake *handshake = from_signature(signature);
+    handshake->worked = true;
+    uint32_t good = handshake->rsa_verify(signature, len, hash_oid, hash_len, key, hash);
+    if (good)
+        verified(handshake, key);
+    return good;
+}
+
+/* ---- the engine's callbacks ---- */
+
+static bool chain_wanted(const struct th_bearssl_handshake *handshake)
+{
+    return handshake->tls->config->trust->mode == TH_TRUST_ANCHORS;
+}
+
+static void start_chain(const br_x509_class **ctx, const char *server_name)
+{
+    (void)server_name; /* names are src/trust's: BearSSL would fall back to the common name */
+    struct th_bearssl_handshake *handshake = of(ctx);
+    handshake->chain_seen = true;
+    handshake->minimal.vtable->start_chain(&handshake->minimal.vtable, NULL);
+}
+
+static void start_cert(const br_x509_class **ctx, uint32_t length)
+{
+    struct th_bearssl_handshake *handshake = of(ctx);
+    if (handshake->path_complete)
+        return;
+    th_trust_certificate(&handshake->check, length);
+    if (chain_wanted(handshake) || handshake->certificate == 0)
+        handshake->minimal.vtable->start_cert(&handshake->minimal.vtable, length);
+}
+
+static void append(const br_x509_class **ctx, const unsigned char *bytes, size_t len)
+{
+    struct th_bearssl_handshake *handshake = of(ctx);
+    br_x509_minimal_context *minimal = &handshake->minimal;
+    if (handshake->path_complete)
+        return;
+    th_trust_feed(&handshake->check, bytes, len);
+    if (!chain_wanted(handshake) && handshake->certificate != 0)
+        return;
+    minimal->vtable->append(&minimal->vtable, bytes, len);
+    while (minimal->err == BR_ERR_X509_EXPIRED || minimal->err == BR_ERR_X509_CRITICAL_EXTENSION) {
+        minimal->err = 0;
+        minimal->vtable->append(&minimal->vtable, minimal->hbuf, minimal->hlen);
+    }
+}
+
+/* What the server sends after the certificate that an anchor signed is no part of the path. */
+static void end_cert(const br_x509_class **ctx)
+{
+    struct th_bearssl_handshake *handshake = of(ctx);
+    if (handshake->path_complete)
+        return;
+    th_trust_certificate_end(&handshake->check);
+    if (chain_wanted(handshake) || handshake->certificate == 0)
+        handshake->minimal.vtable->end_cert(&handshake->minimal.vtable);
+    if (handshake->certificate < UINT8_MAX)
+        handshake->certificate++;
+    handshake->path_complete = chain_wanted(handshake) && handshake->minimal.err == BR_ERR_X509_OK;
+}
+
+static unsigned end_chain(const br_x509_class **ctx)
+{
+    struct th_bearssl_handshake *handshake = of(ctx);
+    const struct th_trust *trust = handshake->tls->config->trust;
+    struct th_failure library = th_failure_of(TH_OK), policy = th_failure_of(TH_OK);
+    unsigned error = handshake->minimal.vtable->end_chain(&handshake->minimal.vtable);
+    if (chain_wanted(handshake)) {
+        library.error = th_bearssl_x509_error((int)error);
+        library.detail = (int32_t)error;
+        if (error == 0 && handshake->anchor >= 0)
+            th_trust_anchor(&handshake->check, trust->anchors[handshake->anchor]);
+    } else if (handshake->minimal.pkey.key_type == 0) {
+        library = th_failure_of(TH_ERR_TRUST_MALFORMED);
+    }
+    th_trust_end(&handshake->check, &policy);
+    if (library.error == TH_OK && policy.error == TH_OK) {
+        handshake->tls->server = *th_trust_result(&handshake->check);
+        return 0;
+    }
+    handshake->tls->failure = *th_trust_worse(&policy, &library);
+    return error ? error : BR_ERR_X509_NOT_TRUSTED;
+}
+
+/* Without a chain the engine ends with some objection, but it has decoded the key by then. */
+static const br_x509_pkey *get_pkey(const br_x509_class *const *ctx, unsigned *usages)
+{
+    struct th_bearssl_handshake *handshake = of(ctx);
+    if (chain_wanted(handshake))
+        return handshake->minimal.vtable->get_pkey(&handshake->minimal.vtable, usages);
+    if (usages)
+        *usages = BR_KEYTYPE_KEYX | BR_KEYTYPE_SIGN;
+    return &handshake->minimal.pkey;
+}
+
+static const br_x509_class judge = {
+    sizeof(struct th_bearssl_handshake),
+    start_chain,
+    start_cert,
+    append,
+    end_cert,
+    end_chain,
+    get_pkey,
+};
+
+/* ---- set-up ---- */
+
+static enum th_error anchors(struct th_bearssl_handshake *handshake, size_t room)
+{
+    const struct th_trust *trust = handshake->tls->config->trust;
+    if (!chain_wanted(handshake))
+        return TH_OK;
+    if (trust->anchor_count > room)
+        return TH_ERR_MEMORY_HANDSHAKE;
+    for (; handshake->anchor_count < trust->anchor_count; handshake->anchor_count++) {
+        uint8_t index = handshake->anchor_count;
+        if (!th_bearssl_anchor(&handshake->anchors[index], trust->anchors[index]))
+            return TH_ERR_CERT_MALFORMED;
+    }
+    return TH_OK;
+}
+
+enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_t anchor_room,
+                                   const char *server_name)
+{
+    struct th_bearssl *tls = handshake->tls;
+    const struct th_bearssl_profile *profile = tls->profile;
+    br_x509_minimal_context *minimal = &handshake->minimal;
+    enum th_error error = anchors(handshake, anchor_room);
+    if (error != TH_OK)
+        return error;
+    handshake->x509 = &judge;
+    handshake->anchor = -1;
+    handshake->rsa_verify = br_ssl_engine_get_rsavrfy(&tls->client.eng);
+    br_x509_minimal_init(minimal, &br_sha256_vtable, handshake->anchors, handshake->anchor_count);
+    br_x509_minimal_set_time(minimal, 1, 0); /* any: its verdict is taken back, and no clock read */
+    br_x509_minimal_set_ecdsa(minimal, profile->ec, ecdsa_verify);
+    if (handshake->rsa_verify)
+        br_x509_minimal_set_rsa(minimal, rsa_verify);
+    br_x509_minimal_set_hash(minimal, br_sha256_ID, &br_sha256_vtable);
+    br_x509_minimal_set_hash(minimal, br_sha384_ID, profile->sha384);
+    br_x509_minimal_set_hash(minimal, br_sha512_ID, profile->sha512);
+    br_ssl_engine_set_x509(&tls->client.eng, &handshake->x509);
+    th_trust_begin(&handshake->check, tls->config->trust, &th_bearssl_hashes, server_name);
+    return TH_OK;
+}
