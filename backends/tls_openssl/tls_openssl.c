@@ -16,6 +16,12 @@
     "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:RSA+SHA384:" \
     "ECDSA+SHA512:RSA-PSS+SHA512:RSA+SHA512"
 
+/* Some of OpenSSL's macros cast their argument to char *, which clang minds in our code. */
+static void *unqualified(const char *text)
+{
+    return (void *)(uintptr_t)text;
+}
+
 /* ---- what all connections share ---- */
 
 /* TLS 1.3 tickets come at any time, several of them; the newest counts. */
@@ -54,7 +60,8 @@ static bool set_up(SSL_CTX *ctx)
     return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) &&
            SSL_CTX_set_cipher_list(ctx, SUITES_12) && SSL_CTX_set_ciphersuites(ctx, SUITES_13) &&
-           SSL_CTX_set1_groups_list(ctx, GROUPS) && SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES);
+           SSL_CTX_set1_groups_list(ctx, unqualified(GROUPS)) &&
+           SSL_CTX_set1_sigalgs_list(ctx, unqualified(SIGNATURES));
 }
 
 bool th_openssl_shared_init(struct th_openssl_shared *shared)
@@ -145,14 +152,14 @@ static enum th_error set_connection(struct th_openssl *tls, const struct th_tls_
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_app_data(tls->ssl, tls);
     SSL_set_connect_state(tls->ssl);
-    if ((sni && !SSL_set_tlsext_host_name(tls->ssl, sni)) || !set_fragment_length(tls) ||
-        !set_alpn(tls))
+    if ((sni && !SSL_set_tlsext_host_name(tls->ssl, unqualified(sni))) ||
+        !set_fragment_length(tls) || !set_alpn(tls))
         return TH_ERR_TLS_LIBRARY;
     const struct th_identity *identity = start->config->identity;
     if (identity && identity->sign && identity->kind == TH_KEY_RSA) {
         /* th_sign_fn has no PSS, which TLS 1.3 demands and 1.2 prefers. */
         SSL_set_max_proto_version(tls->ssl, TLS1_2_VERSION);
-        SSL_set1_client_sigalgs_list(tls->ssl, "RSA+SHA256:RSA+SHA384:RSA+SHA512");
+        SSL_set1_client_sigalgs_list(tls->ssl, unqualified("RSA+SHA256:RSA+SHA384:RSA+SHA512"));
     }
     set_session(tls, start->session);
     return TH_OK;
