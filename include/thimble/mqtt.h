@@ -259,7 +259,8 @@ enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *fi
 
 /* ---- the rest ---- */
 
-/* Enhanced authentication (5.0): the next step (0x18) or re-authentication (0x19). */
+/* Enhanced authentication (5.0): the next step (0x18) or re-authentication (0x19). The method is
+ * the one in the configuration's properties and is added here. */
 enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
                            const struct th_mqtt_property *properties, uint8_t property_count);
 

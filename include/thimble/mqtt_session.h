@@ -15,6 +15,7 @@ struct th_mqtt {
     const struct th_mqtt_config *config;
     uint16_t last_id;  /* the packet identifier given out last */
     uint16_t ids_free; /* so many after it are known to be unused */
+    bool session_over; /* the session of the last connection ended with it */
 
     /* The stream's lent buffers: where they begin, where we stand, where they end. */
     struct th_stream stream;

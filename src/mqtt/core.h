@@ -73,8 +73,9 @@ enum {
 #define TH_MALFORMED             TH_BROKEN(TH_ERR_MQTT_MALFORMED, 0x81)
 #define TH_PROTOCOL_ERROR        TH_BROKEN(TH_ERR_MQTT_PROTOCOL, 0x82)
 
-/* Properties on their way out: the application's, and numbers that the session adds. */
+/* Properties on their way out: the application's, and what the session adds. */
 struct th_properties {
+    const struct th_mqtt_property *first; /* one that goes before them; NULL: none */
     const struct th_mqtt_property *at;
     uint8_t count, own_count;
     struct {
@@ -104,8 +105,8 @@ struct th_mqtt_version {
     uint8_t level;
     /* May these go out there? */
     bool (*allowed)(enum th_place place, const struct th_mqtt_property *at, uint8_t count);
-    /* The authentication method among them; `at` is NULL when there is none. */
-    struct th_span (*method)(const struct th_mqtt_property *at, uint8_t count);
+    /* The authentication method CONNECT names, NULL when there is none. */
+    const struct th_mqtt_property *(*method)(const struct th_mqtt_config *config);
     /* Property length and properties. */
     void (*write)(struct th_writer *writer, const struct th_properties *properties);
     /* The properties CONNECT announces besides the application's. */

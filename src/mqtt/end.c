@@ -53,24 +53,21 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
 enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
                            const struct th_mqtt_property *properties, uint8_t property_count)
 {
-    const struct farewell auth = {.body = {write_farewell, TH_AUTH},
-                                  .properties = {.at = properties, .count = property_count},
-                                  .reason = reason_code};
-    const struct th_mqtt_config *config = mqtt->config;
+    struct farewell auth = {.body = {write_farewell, TH_AUTH},
+                            .properties = {.at = properties, .count = property_count},
+                            .reason = reason_code};
+    const struct th_mqtt_version *version = mqtt->config->version;
     bool begins = reason_code == 0x19;
     if (mqtt->state == TH_MQTT_IDLE || mqtt->state == TH_MQTT_CLOSING)
         return TH_ERR_NOT_CONNECTED;
     bool running = mqtt->state == TH_MQTT_CONNECTING || (mqtt->flags & TH_FLAG_REAUTH) != 0;
     if (begins == running)
         return TH_ERR_BAD_STATE;
-    if (TH_RULE(auth_answer_code, !begins && reason_code != 0x18) ||
-        !th_mqtt_properties_allowed(mqtt, TH_PLACE_AUTH, properties, property_count) ||
-        config->version->method == NULL)
-        return TH_ERR_INVALID;
-    struct th_span method = config->version->method(config->properties, config->property_count);
-    struct th_span named = config->version->method(properties, property_count);
-    if (TH_RULE(auth_without_method, method.at == NULL) ||
-        TH_RULE(auth_method_same, !th_span_equal(method, named)))
+    if (version->method != NULL)
+        auth.properties.first = version->method(mqtt->config);
+    if (TH_RULE(auth_without_method, auth.properties.first == NULL) ||
+        TH_RULE(auth_answer_code, !begins && reason_code != 0x18) ||
+        !th_mqtt_properties_allowed(mqtt, TH_PLACE_AUTH, properties, property_count))
         return TH_ERR_INVALID;
     enum th_error error = th_mqtt_send(mqtt, &auth.body);
     if (error == TH_OK && begins)

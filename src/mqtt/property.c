@@ -223,6 +223,9 @@ bool th_property_allowed(enum th_place place, const struct th_mqtt_property *at,
     }
     bool method_missing = (seen[0] >> TH_MQTT_AUTH_METHOD & 1) == 0;
     bool data = (seen[0] >> TH_MQTT_AUTH_DATA & 1) != 0;
+    /* In AUTH the session writes the method itself. */
+    if (place == TH_PLACE_AUTH)
+        return method_missing;
     return !TH_RULE(auth_data_without_method, data && method_missing);
 }
 
@@ -237,22 +240,27 @@ static void write_number(struct th_writer *writer, uint8_t id, uint32_t number)
     }
 }
 
+static void write_property(struct th_writer *writer, const struct th_mqtt_property *property)
+{
+    enum type type = (enum type)table[property->id].type;
+    if (type < TEXT) {
+        write_number(writer, (uint8_t)property->id, property->number);
+        return;
+    }
+    th_write_u8(writer, (uint8_t)property->id);
+    th_write_text(writer, property->text);
+    if (type == PAIR)
+        th_write_text(writer, property->value);
+}
+
 static void write_all(struct th_writer *writer, const struct th_properties *properties)
 {
     for (uint8_t i = 0; i < properties->own_count; i++)
         write_number(writer, properties->own[i].id, properties->own[i].number);
-    for (uint8_t i = 0; i < properties->count; i++) {
-        const struct th_mqtt_property *property = &properties->at[i];
-        enum type type = (enum type)table[property->id].type;
-        if (type < TEXT) {
-            write_number(writer, (uint8_t)property->id, property->number);
-            continue;
-        }
-        th_write_u8(writer, (uint8_t)property->id);
-        th_write_text(writer, property->text);
-        if (type == PAIR)
-            th_write_text(writer, property->value);
-    }
+    if (properties->first != NULL)
+        write_property(writer, properties->first);
+    for (uint8_t i = 0; i < properties->count; i++)
+        write_property(writer, &properties->at[i]);
 }
 
 void th_property_write(struct th_writer *writer, const struct th_properties *properties)

@@ -5,6 +5,7 @@
 
 static void properties_of(const struct th_publish_out *out, struct th_properties *properties)
 {
+    properties->first = NULL;
     properties->at = out->publish->properties;
     properties->count = out->publish->property_count;
     properties->own_count = 0;

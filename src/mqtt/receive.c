@@ -36,9 +36,9 @@ static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_read
         step = version->message(mqtt, message);
     if (step != TH_STEP_ON)
         return step;
-    if (!th_topic_name_valid(message->topic))
-        return TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME, 0x90);
-    return TH_STEP_ON;
+    if (th_topic_name_valid(message->topic))
+        return TH_STEP_ON;
+    return th_utf8_valid(message->topic) ? TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME, 0x90) : TH_MALFORMED;
 }
 
 static bool inbound_known(const struct th_mqtt *mqtt)
@@ -224,10 +224,10 @@ static unsigned on_suback(struct th_mqtt *mqtt, uint8_t first, struct th_reader 
             return step;
     }
     ack->codes = th_read(reader, th_read_left(reader));
-    if (reader->failed || !codes_valid(mqtt, first, ack->codes))
+    if (reader->failed)
         return TH_MALFORMED;
     size_t at = request_of(mqtt, first, ack->id);
-    if (ack->id == 0 || at == TH_MQTT_REQUESTS_MAX)
+    if (!codes_valid(mqtt, first, ack->codes) || ack->id == 0 || at == TH_MQTT_REQUESTS_MAX)
         return TH_PROTOCOL_ERROR;
     size_t count = mqtt->requests[at].count & 0x7FFF;
     if (!subscribe && version->read == NULL)
@@ -300,7 +300,8 @@ static unsigned on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
     bool present = (flags & 1) != 0;
     if (TH_RULE(session_present_with_refusal, present && code != 0) ||
         TH_RULE(session_present_after_clean, present && config->clean_start) ||
-        TH_RULE(session_present_unknown, present && config->client_id.len == 0))
+        TH_RULE(session_present_unknown,
+                present && (config->client_id.len == 0 || mqtt->session_over)))
         return TH_PROTOCOL_ERROR;
     unsigned step = config->version->connack != NULL
                         ? config->version->connack(mqtt, code, reader, event)
@@ -313,6 +314,9 @@ static unsigned on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
         return step;
     if ((mqtt->todo & TH_TODO_CONNECT) != 0)
         return TH_PROTOCOL_ERROR;
+    mqtt->session_over =
+        th_mqtt_is_5(mqtt) && TH_VALUE(session_expiry_replaced, event->u.connack.session_expiry_s,
+                                       config->session_expiry_s) == 0;
     if (!present && !forget_session(mqtt))
         return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
     connected(mqtt, present, event);

@@ -44,6 +44,7 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
         .config = config,
         .last_id = mqtt->last_id,
         .ids_free = mqtt->ids_free,
+        .session_over = mqtt->session_over,
         .stream = stream,
         .now_ms = now_ms,
         .sent_ms = now_ms,

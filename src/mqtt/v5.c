@@ -72,24 +72,20 @@ static bool asked_for(const struct th_mqtt *mqtt, enum th_mqtt_property_id id, u
     return (given != NULL ? given->number : otherwise) != 0;
 }
 
-static struct th_span method_of(const struct th_mqtt_property *at, uint8_t count)
+static const struct th_mqtt_property *method_of(const struct th_mqtt_config *config)
 {
-    const struct th_mqtt_property *given = th_property_given(at, count, TH_MQTT_AUTH_METHOD);
-    if (given == NULL)
-        return (struct th_span){NULL, 0};
-    return given->text.len > 0 ? given->text : TH_SPAN("");
+    return th_property_given(config->properties, config->property_count, TH_MQTT_AUTH_METHOD);
 }
 
-/* An authentication method from the broker must be ours, and only ours. */
+/* What the broker says is what CONNECT named: the same method, or none. */
 static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
 {
-    const struct th_mqtt_config *config = mqtt->config;
-    struct th_span ours = method_of(config->properties, config->property_count);
+    const struct th_mqtt_property *ours = method_of(mqtt->config);
     struct th_mqtt_property theirs;
-    if (!th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs))
-        return true;
-    return !TH_RULE(auth_unasked, ours.at == NULL) &&
-           !TH_RULE(auth_method_same, !th_span_equal(ours, theirs.text));
+    bool named = th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs);
+    if (ours == NULL)
+        return !TH_RULE(auth_unasked, named);
+    return !TH_RULE(auth_method_same, !named || !th_span_equal(ours->text, theirs.text));
 }
 
 static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *reader,
@@ -259,7 +255,7 @@ static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader 
     if (step != TH_STEP_ON)
         return step;
     if (TH_RULE(connack_code_reserved, !code_valid(TH_CONNACK, code)) ||
-        !method_same(mqtt, properties) ||
+        (code == 0 && !method_same(mqtt, properties)) ||
         TH_RULE(response_info_unasked,
                 !asked_for(mqtt, TH_MQTT_REQUEST_RESPONSE, 0) &&
                     th_mqtt_property_find(properties, TH_MQTT_RESPONSE_INFORMATION, &property)))
@@ -295,7 +291,6 @@ static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
 
 static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
 {
-    const struct th_mqtt_config *config = mqtt->config;
     struct th_mqtt_ack *ack = &event->u.ack;
     struct th_mqtt_property method;
     *ack = (struct th_mqtt_ack){.id = 0};
@@ -306,8 +301,8 @@ static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct t
         return TH_MALFORMED;
     bool connecting = mqtt->state == TH_MQTT_CONNECTING;
     bool asked = connecting || (mqtt->flags & TH_FLAG_REAUTH) != 0;
-    struct th_span ours = method_of(config->properties, config->property_count);
-    if (TH_RULE(auth_unasked, ours.at == NULL) || TH_RULE(reauth_by_server, !asked) ||
+    if (TH_RULE(auth_unasked, method_of(mqtt->config) == NULL) ||
+        TH_RULE(reauth_by_server, !asked) ||
         TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
         TH_RULE(auth_method_missing,
                 !th_mqtt_property_find(ack->properties, TH_MQTT_AUTH_METHOD, &method)) ||
