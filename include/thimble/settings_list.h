@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The schema. X(number, name, TYPE, min, max, choices, default, flags, APPLIES, help)
+ * Names follow Mongoose OS where the meaning is the same. A number is for ever: it is on flash.
+ */
+#ifndef THIMBLE_SETTINGS_LIST_H
+#define THIMBLE_SETTINGS_LIST_H
+
+#define TH_SECRET TH_SETTING_SECRET
+#define TH_TRUSTS TH_SETTING_TRUST
+
+/* clang-format off */
+#define TH_SETTINGS_LIST(X)                                                                                                     \
+    X(1, "device.id", TEXT, 0, 32, NULL, "", 0, RESTART,                                                                        \
+      "Name of the device: certificate, client id and first level of its topics.")                                              \
+    X(2, "mode", CHOICE, 0, 0, "config|mqtt", "config", 0, RESTART,                                                             \
+      "config: access point and page. mqtt: connected to the broker, no listening socket.")                                     \
+    X(10, "mqtt.server", TEXT, 0, 128, NULL, "", TH_TRUSTS, RECONNECT,                                                          \
+      "Broker as host:port; the name must stand in its certificate.")                                                           \
+    X(11, "mqtt.client_id", TEXT, 0, 64, NULL, "", 0, RECONNECT,                                                                \
+      "Client id; empty: device.id. With a certificate the broker takes its name instead.")                                     \
+    X(12, "mqtt.user", TEXT, 0, 64, NULL, "", 0, RECONNECT,                                                                     \
+      "User name for brokers that ask for a password.")                                                                         \
+    X(13, "mqtt.pass", TEXT, 0, 255, NULL, "", TH_SECRET, RECONNECT,                                                            \
+      "Password for the broker.")                                                                                               \
+    X(14, "mqtt.keep_alive", NUMBER, 5, 3600, NULL, "60", 0, RECONNECT,                                                         \
+      "Seconds after which a silent connection is tested.")                                                                     \
+    X(15, "mqtt.version", CHOICE, 0, 0, "3.1.1|5.0", "5.0", 0, RECONNECT,                                                       \
+      "Version of the protocol.")                                                                                               \
+    X(16, "mqtt.ssl_fingerprint", TEXT, 0, 95, NULL, "", TH_TRUSTS, RECONNECT,                                                  \
+      "SHA-256 or SHA-1 fingerprint the broker's certificate must have besides; empty: none.")                                  \
+    X(17, "mqtt.max_fragment", CHOICE, 0, 0, "512|1024|2048|4096|16384", "512", 0, RECONNECT,                                   \
+      "Largest TLS record to ask for; 16384 for brokers that ignore the request.")                                              \
+    X(20, "mqtt1.server", TEXT, 0, 128, NULL, "", TH_TRUSTS, RECONNECT,                                                         \
+      "Second broker, tried when the first does not answer; empty: none.")                                                      \
+    X(30, "wifi.sta.ssid", TEXT, 0, 32, NULL, "", 0, RESTART,                                                                   \
+      "Wi-Fi network to join.")                                                                                                 \
+    X(31, "wifi.sta.pass", TEXT, 0, 64, NULL, "", TH_SECRET, RESTART,                                                           \
+      "Its pass phrase.")                                                                                                       \
+    X(32, "wifi.sta.ip", ADDRESS, 0, 0, NULL, "", 0, RESTART,                                                                   \
+      "Fixed address; empty: by DHCP.")                                                                                         \
+    X(33, "wifi.sta.netmask", ADDRESS, 0, 0, NULL, "", 0, RESTART,                                                              \
+      "Network mask of the fixed address.")                                                                                     \
+    X(34, "wifi.sta.gw", ADDRESS, 0, 0, NULL, "", 0, RESTART,                                                                   \
+      "Gateway of the fixed address.")                                                                                          \
+    X(35, "wifi.sta.nameserver", ADDRESS, 0, 0, NULL, "", 0, RESTART,                                                           \
+      "Name server of the fixed address.")                                                                                      \
+    X(36, "wifi.ap.fallback_s", NUMBER, 0, 86400, NULL, "600", 0, NOW,                                                          \
+      "Seconds without Wi-Fi until the access point opens; 0: never.")                                                          \
+    X(40, "sntp.server", TEXT, 0, 64, NULL, "pool.ntp.org", 0, NOW,                                                             \
+      "Time servers, separated by spaces; empty: none.")                                                                        \
+    X(41, "time.tz", TEXT, 0, 64, NULL, "UTC0", 0, NOW,                                                                         \
+      "Time zone as a POSIX TZ string, for display and schedules.")                                                             \
+    X(50, "telemetry.interval_s", NUMBER, 1, 86400, NULL, "60", 0, NOW,                                                         \
+      "Seconds between two readings sent.")                                                                                     \
+    X(51, "log.level", CHOICE, 0, 0, "error|warn|info|debug", "info", 0, NOW,                                                   \
+      "Least important lines that are sent to the log topic.")                                                                  \
+    X(60, "legacy.enable", BOOL, 0, 0, NULL, "false", 0, RESTART,                                                               \
+      "Answers the requests of older sketches on mqtt_rx_<mac> and by HTTP.")                                                   \
+    X(61, "http.lan", BOOL, 0, 0, NULL, "false", 0, RESTART,                                                                    \
+      "Serves the page on the local network too; someone there could alter it under way.")                                     \
+    X(62, "ha.caller", TEXT, 0, 32, NULL, "", 0, RESTART,                                                                       \
+      "User name of Home Assistant, for the topics it commands by; empty: no discovery.")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The schema as a table, and which texts each type allows. */
+#include <thimble/net.h>
+#include <thimble/settings.h>
+#include <thimble/settings_list.h>
+#include <thimble/topic.h>
+
+const struct th_setting th_settings_schema[] = {
+#define ROW(number, name, type, min, max, choices, normal, flags, applies, help) \
+    {name, number, TH_SETTING_##type, flags, TH_APPLIES_##applies, min, max, choices, normal, help},
+    TH_SETTINGS_LIST(ROW)
+#undef ROW
+};
+
+const uint16_t th_settings_count = sizeof th_settings_schema / sizeof th_settings_schema[0];
+
+const struct th_setting *th_setting_find(struct th_span name)
+{
+    for (uint16_t i = 0; i < th_settings_count; i++) {
+        if (th_span_equal(name, th_span_str(th_settings_schema[i].name)))
+            return &th_settings_schema[i];
+    }
+    return NULL;
+}
+
+const struct th_setting *th_setting_numbered(uint16_t number)
+{
+    for (uint16_t i = 0; i < th_settings_count; i++) {
+        if (th_settings_schema[i].number == number)
+            return &th_settings_schema[i];
+    }
+    return NULL;
+}
+
+static const char *check_text(const struct th_setting *setting, struct th_span value)
+{
+    if ((int32_t)value.len < setting->min)
+        return "this is too short";
+    if ((int32_t)value.len > setting->max)
+        return "this is too long";
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] < 0x20 || value.at[i] == 0x7F)
+            return "control characters are not allowed";
+    }
+    return th_utf8_valid(value) ? NULL : "this is not valid UTF-8";
+}
+
+static const char *check_number(const struct th_setting *setting, struct th_span value)
+{
+    int64_t number = 0;
+
+    if (value.len == 0 || value.len > 10 || (value.len > 1 && value.at[0] == '0'))
+        return "a decimal number is expected";
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9')
+            return "a decimal number is expected";
+        number = number * 10 + (value.at[i] - '0');
+    }
+    return number >= setting->min && number <= setting->max ? NULL
+                                                            : "this is outside the allowed range";
+}
+
+static const char *check_choice(const struct th_setting *setting, struct th_span value)
+{
+    const char *at = setting->choices;
+
+    while (at) {
+        const char *end = strchr(at, '|');
+        size_t len = end ? (size_t)(end - at) : strlen(at);
+
+        if (th_span_equal(value, th_span_of(at, len)))
+            return NULL;
+        at = end ? end + 1 : NULL;
+    }
+    return "this is none of the choices";
+}
+
+static const char *check_address(struct th_span value)
+{
+    char text[16];
+    struct th_address address;
+
+    if (value.len == 0)
+        return NULL;
+    if (value.len >= sizeof text || memchr(value.at, 0, value.len))
+        return "an IPv4 address is expected, such as 192.168.1.7";
+    memcpy(text, value.at, value.len);
+    text[value.len] = '\0';
+    return th_address_parse(text, &address) && address.family == 4
+               ? NULL
+               : "an IPv4 address is expected, such as 192.168.1.7";
+}
+
+enum th_error th_setting_check(const struct th_setting *setting, struct th_span value,
+                               const char **why)
+{
+    *why = "this is too long";
+    if (value.len > TH_SETTING_VALUE_MAX)
+        return TH_ERR_INVALID;
+    switch ((enum th_setting_type)setting->type) {
+    case TH_SETTING_TEXT: *why = check_text(setting, value); break;
+    case TH_SETTING_NUMBER: *why = check_number(setting, value); break;
+    case TH_SETTING_BOOL:
+        *why = th_span_equal(value, TH_SPAN("true")) || th_span_equal(value, TH_SPAN("false"))
+                   ? NULL
+                   : "true or false is expected";
+        break;
+    case TH_SETTING_CHOICE: *why = check_choice(setting, value); break;
+    case TH_SETTING_ADDRESS: *why = check_address(value); break;
+    }
+    return *why ? TH_ERR_INVALID : TH_OK;
+}
