@@ -17,6 +17,7 @@
 #include <thimble/thimble.h>
 
 #define BENCH_BYTES 8192
+#define BENCH_ROOM  1024 /* what the stream lends for sending */
 #define BENCH_TEXT  80
 
 /* What an event said, copied, as the event's own spans are short-lived. */
@@ -43,7 +44,7 @@ struct bench {
 
     enum th_stream_state stream_state;
     bool closed;
-    uint8_t to_client[BENCH_BYTES], to_broker[BENCH_BYTES];
+    uint8_t to_client[BENCH_BYTES], to_broker[BENCH_BYTES], tx[BENCH_ROOM];
     size_t in_from, in_to;   /* of to_client */
     size_t out_seen, out_to; /* of to_broker: what the test has looked at, what there is */
 
@@ -136,8 +137,9 @@ const struct bench_event *expect_message(struct bench *bench, const char *topic,
                                          const char *payload);
 void expect_no_event(struct bench *bench);
 
-/* The connection ended with that error, and is closed; 5.0: the last thing sent was DISCONNECT with
- * `reason`, 3.1.1: nothing was sent. */
+/* The connection ended and is closed. 5.0: with that error, and the last thing sent was DISCONNECT
+ * with `reason`. 3.1.1, which tells violations not apart: with any of them, and nothing was sent.
+ */
 void expect_violation(struct bench *bench, enum th_error error, uint8_t reason);
 /* The connection still stands, and nothing was said about it. */
 void expect_still_connected(struct bench *bench);
