@@ -47,9 +47,11 @@ function(thimble_lwip)
     target_link_libraries(lwip PRIVATE thimble_foreign_flags)
 endfunction()
 
-# The portable core, as on the host.
+# The portable core and the small TLS backend, as on the host.
 function(thimble_core)
-    thimble_library(thimble src/base src/mqtt src/trust src/net src/update)
+    thimble_library(thimble src/base src/clock src/mqtt src/trust src/net src/update)
+    thimble_library(thimble_bearssl backends/tls_bearssl)
+    target_link_libraries(thimble_bearssl PUBLIC bearssl)
 endfunction()
 
 # thimble_image(NAME LINKER_SCRIPT SOURCES… LIBS…): an ELF image with its map beside it.

@@ -32,8 +32,10 @@ void th_lwip_poll(struct th_lwip *lwip)
     sys_check_timeouts();
 }
 
-uint32_t th_lwip_deadline(void)
+uint32_t th_lwip_deadline(const struct th_lwip *lwip)
 {
+    if (lwip->wire.received != NULL)
+        return 0;
     uint32_t wait = sys_timeouts_sleeptime();
     return wait == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? TH_FOREVER : wait;
 }
@@ -253,6 +255,8 @@ static err_t start_connection(struct th_lwip *lwip, const struct th_address *to)
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
     if (pcb == NULL)
         return ERR_MEM;
+    /* The layers above coalesce, and say with `more` when to wait. */
+    tcp_nagle_disable(pcb);
     tcp_arg(pcb, lwip);
     tcp_recv(pcb, on_received);
     tcp_err(pcb, on_error);

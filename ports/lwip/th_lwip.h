@@ -49,8 +49,9 @@ void th_lwip_start(struct th_lwip *lwip, netif_init_fn start_card,
 /* Takes in what the card has received and runs lwIP's timers. Call it in each round of the loop. */
 void th_lwip_poll(struct th_lwip *lwip);
 
-/* Milliseconds until th_lwip_poll() must run even if nothing is received. */
-uint32_t th_lwip_deadline(void);
+/* Milliseconds until th_lwip_poll() must run even if nothing is received; 0 while the connection has
+ * bytes that nobody has read. */
+uint32_t th_lwip_deadline(const struct th_lwip *lwip);
 
 struct th_net th_lwip_net(struct th_lwip *lwip);
 

@@ -112,6 +112,8 @@ bool th_machine_card_poll(struct netif *netif)
 {
     bool any = false;
 
+    /* Acknowledged before looking: a frame that comes meanwhile interrupts again. */
+    *reg(INT_SOURCE) = *reg(INT_SOURCE);
     /* At most one round of the ring, so that a flood cannot hold the loop. */
     for (unsigned i = 0; i < RX_COUNT && pending(); i++) {
         uint32_t length = descriptor(TX_COUNT + next_rx)->control >> 16;
@@ -121,7 +123,6 @@ bool th_machine_card_poll(struct netif *netif)
         next_rx = (next_rx + 1) % RX_COUNT;
         any = true;
     }
-    *reg(INT_SOURCE) = *reg(INT_SOURCE);
     return any;
 }
 

@@ -31,18 +31,6 @@ const char *th_host_param(const char *name)
     return NULL;
 }
 
-uint32_t th_host_param_number(const char *name, uint32_t otherwise)
-{
-    const char *text = th_host_param(name);
-    uint32_t value = 0;
-
-    if (text == NULL || *text == '\0')
-        return otherwise;
-    for (; *text >= '0' && *text <= '9'; text++)
-        value = value * 10 + (uint32_t)(*text - '0');
-    return value;
-}
-
 int th_host_open(const char *path, enum th_host_mode mode)
 {
     /* open(2) of Linux: O_WRONLY | O_CREAT | O_APPEND */

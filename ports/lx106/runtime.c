@@ -13,6 +13,8 @@ int32_t __divsi3(int32_t n, int32_t d);
 int32_t __modsi3(int32_t n, int32_t d);
 uint64_t __udivdi3(uint64_t n, uint64_t d);
 uint64_t __umoddi3(uint64_t n, uint64_t d);
+int64_t __divdi3(int64_t n, int64_t d);
+int64_t __moddi3(int64_t n, int64_t d);
 
 static inline uint32_t mul16(uint32_t a, uint32_t b)
 {
@@ -136,4 +138,21 @@ uint64_t __umoddi3(uint64_t n, uint64_t d)
     uint64_t rest;
     divide64(n, d, &rest);
     return rest;
+}
+
+static uint64_t magnitude64(int64_t value)
+{
+    return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
+int64_t __divdi3(int64_t n, int64_t d)
+{
+    uint64_t quotient = __udivdi3(magnitude64(n), magnitude64(d));
+    return (int64_t)((n ^ d) < 0 ? 0 - quotient : quotient);
+}
+
+int64_t __moddi3(int64_t n, int64_t d)
+{
+    uint64_t rest = __umoddi3(magnitude64(n), magnitude64(d));
+    return (int64_t)(n < 0 ? 0 - rest : rest);
 }

@@ -90,6 +90,8 @@ bool th_machine_card_poll(struct netif *netif)
 {
     bool any = false;
 
+    /* Acknowledged before looking: a frame that comes meanwhile interrupts again. */
+    *reg(INT_STS) = RECEIVED;
     for (unsigned i = 0; i < FRAMES_A_ROUND && (*reg(RX_FIFO_INF) >> 16 & 0xFF) != 0; i++) {
         uint32_t length = *reg(RX_STATUS) >> 16 & 0x3FFF;
         uint16_t frame = (uint16_t)(length - CRC_BYTES);
@@ -99,7 +101,6 @@ bool th_machine_card_poll(struct netif *netif)
             (void)*reg(RX_DATA);
         any = true;
     }
-    *reg(INT_STS) = RECEIVED;
     return any;
 }
 

@@ -31,7 +31,7 @@ static int check_dhcp(void)
     th_lwip_start(&lwip, th_machine_card_start, th_machine_card_poll);
     while (dhcp_supplied_address(&lwip.netif) == 0) {
         th_lwip_poll(&lwip);
-        th_machine_idle(th_timer_now_ms() + th_lwip_deadline());
+        th_machine_idle(th_timer_now_ms() + th_lwip_deadline(&lwip));
         EXPECT(th_timer_now_ms() < 20000);
     }
     const uint8_t *ip = (const uint8_t *)&netif_ip4_addr(&lwip.netif)->addr;
