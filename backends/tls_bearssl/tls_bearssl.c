@@ -155,15 +155,11 @@ static struct th_stream start(void *ctx, const struct th_tls_start *start, uint3
 {
     (void)now_ms;
     struct th_bearssl *tls = ctx;
-    const struct th_bearssl fresh = {.profile = tls->profile,
-                                     .in = tls->in,
-                                     .out = tls->out,
-                                     .in_room = tls->in_room,
-                                     .out_room = tls->out_room,
-                                     .config = start->config,
-                                     .wire = start->wire,
-                                     .state = TH_STREAM_OPENING};
-    *tls = fresh;
+    /* In place: a whole context on the stack would be the deepest frame of a small device. */
+    th_bearssl_init(tls, tls->profile, tls->in, tls->in_room, tls->out, tls->out_room);
+    tls->config = start->config;
+    tls->wire = start->wire;
+    tls->state = TH_STREAM_OPENING;
     enum th_error error = begin(tls, start);
     if (error != TH_OK)
         failed(tls, error);
