@@ -4,11 +4,13 @@
 #define THIMBLE_THIMBLE_H
 
 #include <thimble/board.h>
+#include <thimble/der.h>
 #include <thimble/error.h>
 #include <thimble/failure.h>
 #include <thimble/link.h>
 #include <thimble/mqtt.h>
 #include <thimble/net.h>
+#include <thimble/pem.h>
 #include <thimble/span.h>
 #include <thimble/stream.h>
 #include <thimble/time.h>
