@@ -20,8 +20,8 @@ static bool short_enough(struct th_span text)
 
 static bool will_valid(const struct th_mqtt *mqtt, const struct th_mqtt_will *will)
 {
-    return th_topic_name_valid(will->topic) && short_enough(will->payload) &&
-           !TH_RULE(will_qos_3, will->qos > TH_MQTT_QOS2) &&
+    return !TH_RULE(will_topic_utf8, !th_topic_name_valid(will->topic)) &&
+           short_enough(will->payload) && !TH_RULE(will_qos_3, will->qos > TH_MQTT_QOS2) &&
            th_mqtt_properties_allowed(mqtt, TH_PLACE_WILL, will->properties, will->property_count);
 }
 
@@ -79,7 +79,8 @@ static uint8_t connect_flags(const struct th_mqtt_config *config)
 static void write_will(struct th_writer *writer, const struct th_mqtt *mqtt)
 {
     const struct th_mqtt_will *will = mqtt->config->will;
-    const struct th_properties properties = {.at = will->properties, .count = will->property_count};
+    const struct th_properties properties = {
+        .at = will->properties, .count = TH_VALUE(will_delay, will->property_count, 0)};
     th_mqtt_write_properties(writer, mqtt, &properties);
     th_write_text(writer, will->topic);
     th_write_text(writer, will->payload);
@@ -91,21 +92,27 @@ static void write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
     static const uint8_t name[] = {0, 4, 'M', 'Q', 'T', 'T'};
     const struct th_mqtt_config *config = mqtt->config;
     (void)body;
-    th_write(writer, name, sizeof name);
-    th_write_u8(writer, config->version->level);
+    th_write(writer, name, TH_VALUE(connect_protocol_name, sizeof name, sizeof name - 1));
+    th_write_u8(writer, TH_VALUE(connect_protocol_level, config->version->level, 3));
     th_write_u8(writer, connect_flags(config));
     th_write_u16(writer, mqtt->keep_alive_s);
     struct th_properties properties = {.at = config->properties, .count = config->property_count};
     if (config->version->announce != NULL)
         config->version->announce(mqtt, &properties);
     th_mqtt_write_properties(writer, mqtt, &properties);
-    th_write_text(writer, config->client_id);
-    if (config->will != NULL)
+    if (TH_VALUE(client_id_first, true, config->client_id.len > 0))
+        th_write_text(writer,
+                      TH_VALUE(client_id_names_session, config->client_id, TH_SPAN("other")));
+    if (TH_VALUE(will_fields_present, config->will != NULL, false))
         write_will(writer, mqtt);
-    if (config->user_set)
-        th_write_text(writer, config->user);
-    if (config->password_set)
-        th_write_text(writer, config->password);
+    if (TH_VALUE(user_name_present, config->user_set, false))
+        th_write_text(writer, TH_VALUE(connect_payload_order, config->user, config->password));
+    if (TH_VALUE(password_present, config->password_set, false))
+        th_write_text(writer, TH_VALUE(connect_payload_order, config->password, config->user));
+    if (TH_VALUE(will_fields_absent, false, config->will == NULL) ||
+        TH_VALUE(user_name_absent, false, !config->user_set) ||
+        TH_VALUE(password_absent, false, !config->password_set))
+        th_write_text(writer, config->client_id);
 }
 
 const struct th_body th_mqtt_connect_body = {write_connect, TH_CONNECT};

@@ -22,13 +22,14 @@ static void write_farewell(struct th_writer *writer, const struct th_mqtt *mqtt,
 enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
                                  const struct th_mqtt_property *properties, uint8_t property_count)
 {
-    const struct farewell farewell = {.body = {write_farewell, TH_DISCONNECT},
-                                      .properties = {.at = properties, .count = property_count},
-                                      .reason = reason_code};
+    const struct farewell farewell = {
+        .body = {write_farewell, TH_VALUE(disconnect_flags, TH_DISCONNECT, TH_DISCONNECT | 1)},
+        .properties = {.at = properties, .count = property_count},
+        .reason = reason_code};
     if (mqtt->state != TH_MQTT_CONNECTED)
         return TH_ERR_BAD_STATE;
     bool allowed = reason_code == 0 || (th_mqtt_is_5(mqtt) && reason_code == 4);
-    if (TH_RULE(disconnect_code, !allowed) ||
+    if (TH_RULE(disconnect_code_sent, !allowed) ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_DISCONNECT, properties, property_count))
         return TH_ERR_INVALID;
     for (uint8_t i = 0; i < property_count; i++) {
@@ -45,6 +46,8 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
         return error;
     if (TH_VALUE(disconnect_last, true, false))
         mqtt->todo = 0;
+    if (TH_VALUE(session_stored, false, true))
+        mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
     mqtt->state = TH_MQTT_CLOSING;
     mqtt->since_ms = mqtt->now_ms;
     return TH_OK;
@@ -64,7 +67,8 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
     if (begins == running)
         return TH_ERR_BAD_STATE;
     if (version->method != NULL)
-        auth.properties.first = version->method(mqtt->config);
+        auth.properties.first =
+            TH_VALUE(reauth, version->method(mqtt->config), begins ? NULL : properties);
     if (TH_RULE(auth_without_method, auth.properties.first == NULL) ||
         TH_RULE(auth_answer_code, !begins && reason_code != 0x18) ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_AUTH, properties, property_count))

@@ -62,7 +62,8 @@ static unsigned check_byte(enum th_mqtt_property_id id)
         TH_RULE(wildcard_available_value, id == TH_MQTT_WILDCARD_AVAILABLE) ||
         TH_RULE(subscription_id_available_value, id == TH_MQTT_SUBSCRIPTION_ID_AVAILABLE) ||
         TH_RULE(shared_available_value, id == TH_MQTT_SHARED_AVAILABLE) ||
-        id == TH_MQTT_REQUEST_PROBLEM || id == TH_MQTT_REQUEST_RESPONSE;
+        TH_RULE(request_information_value,
+                id == TH_MQTT_REQUEST_PROBLEM || id == TH_MQTT_REQUEST_RESPONSE);
     return broken ? TH_PROTOCOL_ERROR : TH_STEP_ON;
 }
 
@@ -108,7 +109,8 @@ static unsigned check_value(const struct th_mqtt_property *property)
 static unsigned check_place(uint32_t id, enum th_place place, uint32_t seen[2])
 {
     if (id >= IDS || table[id].type == NONE ||
-        TH_RULE(property_not_allowed, (table[id].places >> place & 1) == 0))
+        TH_RULE(property_not_allowed,
+                TH_RULE(disconnect_expiry_received, (table[id].places >> place & 1) == 0)))
         return TH_MALFORMED;
     bool repeats = id == TH_MQTT_USER_PROPERTY ||
                    (id == TH_MQTT_SUBSCRIPTION_ID && place == TH_PLACE_PUBLISH_IN);
@@ -217,8 +219,10 @@ bool th_property_allowed(enum th_place place, const struct th_mqtt_property *at,
 {
     uint32_t seen[2] = {0, 0};
     for (uint8_t i = 0; i < count; i++) {
-        if (check_place((uint32_t)at[i].id, place, seen) != TH_STEP_ON || !fits(&at[i]) ||
-            check_value(&at[i]) != TH_STEP_ON)
+        bool misplaced = check_place((uint32_t)at[i].id, place, seen) != TH_STEP_ON;
+        if (TH_RULE(property_not_allowed_sent,
+                    TH_RULE(property_twice_sent, TH_RULE(publish_subscription_id, misplaced))) ||
+            !fits(&at[i]) || check_value(&at[i]) != TH_STEP_ON)
             return false;
     }
     bool method_missing = (seen[0] >> TH_MQTT_AUTH_METHOD & 1) == 0;
@@ -267,7 +271,8 @@ void th_property_write(struct th_writer *writer, const struct th_properties *pro
 {
     struct th_writer count = {0};
     write_all(&count, properties);
-    th_write_varint(writer, count.total);
+    if (TH_VALUE(property_length_zero, true, count.total > 0))
+        th_write_varint(writer, count.total);
     write_all(writer, properties);
 }
 

@@ -89,8 +89,11 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt, const struct re
 static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_t *id)
 {
     size_t slot = 0;
-    if (mqtt->state != TH_MQTT_CONNECTED)
+    if (TH_RULE(connect_first, TH_RULE(auth_holds_sending, mqtt->state != TH_MQTT_CONNECTED)))
         return TH_ERR_NOT_CONNECTED;
+    if (TH_VALUE(receive_maximum_holds_publish_only, false,
+                 mqtt->inflight >= mqtt->inflight_maximum))
+        return TH_ERR_AGAIN;
     while (slot < TH_MQTT_REQUESTS_MAX && mqtt->requests[slot].id != 0)
         slot++;
     if (slot == TH_MQTT_REQUESTS_MAX)
@@ -112,10 +115,11 @@ enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filte
                                 uint16_t count, const struct th_mqtt_property *properties,
                                 uint8_t property_count, uint16_t *id)
 {
-    struct request request = {.body = {write_request, TH_SUBSCRIBE},
-                              .properties = {.at = properties, .count = property_count},
-                              .filters = filters,
-                              .count = count};
+    struct request request = {
+        .body = {write_request, TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
+        .properties = {.at = properties, .count = property_count},
+        .filters = filters,
+        .count = count};
     if (TH_RULE(subscribe_empty, count == 0) || count > 0x7FFF ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_SUBSCRIBE, properties, property_count))
         return TH_ERR_INVALID;
@@ -127,10 +131,11 @@ enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *fi
                                   uint16_t count, const struct th_mqtt_property *properties,
                                   uint8_t property_count, uint16_t *id)
 {
-    struct request request = {.body = {write_request, TH_UNSUBSCRIBE},
-                              .properties = {.at = properties, .count = property_count},
-                              .names = filters,
-                              .count = count};
+    struct request request = {
+        .body = {write_request, TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
+        .properties = {.at = properties, .count = property_count},
+        .names = filters,
+        .count = count};
     if (TH_RULE(unsubscribe_empty, count == 0) || count > 0x7FFF ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_UNSUBSCRIBE, properties, property_count))
         return TH_ERR_INVALID;

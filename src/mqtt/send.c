@@ -85,12 +85,12 @@ static bool send_ack(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t r
     if (th_mqtt_room(mqtt) < 5)
         return false;
     bool says = reason != 0 && th_mqtt_is_5(mqtt);
-    at[0] = first;
-    at[1] = says ? 3 : 2;
+    at[0] = TH_VALUE(fixed_flags_sent, TH_VALUE(pubrel_flags, first, first & 0xF0), first | 1);
+    at[1] = TH_VALUE(ack_properties, says ? 3 : 2, 10);
     at[2] = (uint8_t)(id >> 8);
     at[3] = (uint8_t)id;
     at[4] = reason;
-    mqtt->tx_at = at + (says ? 5 : 4);
+    mqtt->tx_at = at + 2 + at[1];
     return true;
 }
 
@@ -131,8 +131,11 @@ static unsigned next_part(struct th_mqtt *mqtt, size_t room, size_t *done)
     *done = outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, mqtt->tx_at, room);
     if (*done == 0)
         return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
-    if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0)
+    if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0) {
         *mqtt->tx_at |= 0x08;
+        if (TH_VALUE(resend_same_id, false, true))
+            mqtt->tx_at[5 + mqtt->tx_at[3]] ^= 0x40;
+    }
     return TH_STEP_ON;
 }
 
@@ -236,6 +239,13 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     }
     if (!resending && entry.state != TH_OUTBOX_QUEUED)
         return TH_STEP_ON;
+    if (TH_VALUE(qos1_sender, false, resending && entry.qos == 1) ||
+        TH_VALUE(qos2_until_pubrec, false, resending && entry.state == TH_OUTBOX_PUBLISHED) ||
+        TH_VALUE(qos2_until_pubcomp, false, resending && entry.state == TH_OUTBOX_RELEASED) ||
+        TH_VALUE(qos2_sent_expiry, false, resending && th_mqtt_is_5(mqtt)))
+        return TH_STEP_ON;
+    if (TH_VALUE(resend_order, false, resending))
+        outbox->ops->find(outbox->ctx, entry.id ^ 1, &entry);
     if (entry.state != TH_OUTBOX_RELEASED) {
         if (!TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum))
             return send_record(mqtt, &entry, event);

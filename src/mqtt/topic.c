@@ -86,7 +86,7 @@ bool th_topic_match(struct th_span filter, struct th_span name)
             while (n < n_end && *n != '/')
                 n++;
             f++;
-        } else if (n < n_end && *f == *n) {
+        } else if (n < n_end && TH_VALUE(match_exact, *f == *n, (*f | 0x20) == (*n | 0x20))) {
             f++;
             n++;
         } else {

@@ -105,7 +105,8 @@ static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *re
 
 static void own(struct th_properties *properties, enum th_mqtt_property_id id, uint32_t number)
 {
-    if (number == 0)
+    if (number == 0 && TH_VALUE(receive_maximum_zero_sent, true, id != TH_MQTT_RECEIVE_MAXIMUM) &&
+        TH_VALUE(maximum_packet_size_zero_sent, true, id != TH_MQTT_MAXIMUM_PACKET_SIZE))
         return;
     properties->own[properties->own_count].id = (uint8_t)id;
     properties->own[properties->own_count++].number = number;
@@ -114,7 +115,8 @@ static void own(struct th_properties *properties, enum th_mqtt_property_id id, u
 static void announce(const struct th_mqtt *mqtt, struct th_properties *properties)
 {
     const struct th_mqtt_config *config = mqtt->config;
-    own(properties, TH_MQTT_SESSION_EXPIRY, config->session_expiry_s);
+    own(properties, TH_MQTT_SESSION_EXPIRY,
+        TH_VALUE(session_expiry_absent, config->session_expiry_s, config->session_expiry_s | 1));
     own(properties, TH_MQTT_RECEIVE_MAXIMUM,
         mqtt->inbound_maximum < UINT16_MAX ? mqtt->inbound_maximum : 0);
     own(properties, TH_MQTT_MAXIMUM_PACKET_SIZE, config->maximum_packet_size);
@@ -157,7 +159,8 @@ static unsigned on_message(struct th_mqtt *mqtt, struct th_mqtt_message *message
         return TH_RULE(publish_without_topic, message->topic.len == 0) ? TH_PROTOCOL_ERROR
                                                                        : TH_STEP_ON;
     if (TH_RULE(alias_not_announced, config->alias_rx_maximum == 0) ||
-        TH_RULE(alias_too_large_received, alias > config->alias_rx_maximum))
+        TH_RULE(alias_too_large_received,
+                alias + TH_VALUE(alias_accept_all, 0u, 1u) > config->alias_rx_maximum))
         return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
     if (message->topic.len > 0)
         return store_alias(config, alias, message->topic);
@@ -175,7 +178,8 @@ static unsigned read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_p
     unsigned step = TH_STEP_ON;
     if (th_read_left(reader) > 0)
         out->reason_code = th_read_u8(reader);
-    if (th_read_left(reader) > 0)
+    if (TH_VALUE(ack_short_form, TH_VALUE(disconnect_short_form, th_read_left(reader) > 0, true),
+                 true))
         step = read_properties(mqtt, reader, place, &out->properties);
     if (step != TH_STEP_ON)
         return step;
@@ -222,7 +226,7 @@ static void take_limit(struct th_mqtt *mqtt, const struct th_mqtt_property *prop
     switch (property->id) {
     case TH_MQTT_RECEIVE_MAXIMUM:
         if (number < mqtt->inflight_maximum)
-            mqtt->inflight_maximum = (uint16_t)number;
+            mqtt->inflight_maximum = (uint16_t)TH_VALUE(send_quota_start, number, number + 1);
         break;
     case TH_MQTT_SERVER_KEEP_ALIVE:
         mqtt->keep_alive_s = (uint16_t)TH_VALUE(server_keepalive, number, mqtt->keep_alive_s);
@@ -236,7 +240,9 @@ static void take_limit(struct th_mqtt *mqtt, const struct th_mqtt_property *prop
     case TH_MQTT_SUBSCRIPTION_ID_AVAILABLE: offer(mqtt, TH_OFFER_SUBSCRIPTION_ID, number); break;
     case TH_MQTT_SHARED_AVAILABLE: offer(mqtt, TH_OFFER_SHARED, number); break;
     case TH_MQTT_SESSION_EXPIRY: connack->session_expiry_s = number; break;
-    case TH_MQTT_ASSIGNED_CLIENT_ID: connack->client_id = property->text; break;
+    case TH_MQTT_ASSIGNED_CLIENT_ID:
+        connack->client_id = TH_VALUE(assigned_client_id, property->text, TH_SPAN(""));
+        break;
     case TH_MQTT_TOPIC_ALIAS_MAXIMUM:
         connack->topic_alias_maximum = (uint16_t)number;
         mqtt->alias_maximum = (uint8_t)(number < 32 ? number : 32);
@@ -285,8 +291,10 @@ static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
         return step;
     if (reader->failed || th_read_left(reader) > 0)
         return TH_MALFORMED;
-    return refused(TH_ERR_MQTT_SERVER_DISCONNECT, ack.reason_code, ack.properties,
-                   &event->u.failure);
+    step =
+        refused(TH_ERR_MQTT_SERVER_DISCONNECT, ack.reason_code, ack.properties, &event->u.failure);
+    return TH_VALUE(disconnect_received_closes, TH_VALUE(reauth_failure_closes, step, TH_STEP_ON),
+                    TH_STEP_ON);
 }
 
 static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
