@@ -13,7 +13,8 @@
 
 #define TH_ERR_FENCE 64
 
-/* LAYER, in the order a connection comes up; `th_layer_name()` gives the words. */
+/* LAYER, in the order a connection comes up; `th_layer_name()` gives the words. Numbers are stable:
+ * they are on flash. */
 #define TH_LAYER_LIST(X)                                                           \
     X(NONE, "")                                                                    \
     X(CALL, "call") /* the caller's argument or timing */                          \
@@ -27,7 +28,8 @@
     X(MEMORY, "memory")                                                            \
     X(CONNACK, "connack")                                                          \
     X(PROTOCOL, "protocol") /* MQTT after CONNECT */                               \
-    X(KEEP_ALIVE, "keep-alive")
+    X(KEEP_ALIVE, "keep-alive")                                                    \
+    X(UPDATE, "update") /* a manifest or what it announces */
 
 /* X(number, NAME, LAYER, text, remedy) */
 /* clang-format off */
@@ -81,6 +83,24 @@
       "open it with what wrote it and let it send its messages; or move it away, and lose them")                            \
     X(29, FILE_SYSTEM, FILE, "the operating system refuses an operation on the file",                                       \
       "see the error number: no space, no permission, a read-only or broken disk")                                          \
+    X(32, UPDATE_FORMAT, UPDATE, "this is not a manifest, or one of a newer version",                                       \
+      "sign it again with the tool of this release, or update the device in steps")                                         \
+    X(33, UPDATE_KEY, UPDATE, "the manifest is signed by a key this device does not take for that",                         \
+      "sign with a key of the device's trust set, or send the new key in a trust bundle first")                             \
+    X(34, UPDATE_SIGNATURE, UPDATE, "the manifest's signature is wrong",                                                    \
+      "the file was altered under way: get a fresh copy")                                                                   \
+    X(35, UPDATE_DEVELOPMENT, UPDATE, "the manifest is signed for development, and this is a release build",                \
+      "sign with a release key")                                                                                            \
+    X(36, UPDATE_PRODUCT, UPDATE, "the update is for another product",                                                      \
+      "choose the update made for this product")                                                                            \
+    X(37, UPDATE_HARDWARE, UPDATE, "the update is for another hardware revision",                                           \
+      "choose the update made for this revision")                                                                           \
+    X(38, UPDATE_OLD, UPDATE, "the update is not newer than what is in force",                                              \
+      "sign it with a higher sequence number")                                                                              \
+    X(39, UPDATE_EPOCH, UPDATE, "the update is older than the last one that closed a security hole",                        \
+      "sign a release of the present security epoch or above")                                                              \
+    X(40, TRUST_SET_FORMAT, UPDATE, "the trust bundle's content breaks its format",                                         \
+      "make it again with the tool of this release")                                                                        \
     X(64, NAME_NOT_FOUND, NAME, "the broker's name has no address",                                                         \
       "check the spelling and the DNS server; an IP address works too when it is in the certificate")                       \
     X(65, NAME_TIMEOUT, NAME, "no DNS server answered",                                                                     \
