@@ -119,7 +119,7 @@ void bench_again(struct bench *bench)
     bench->config = config;
 }
 
-void bench_start(struct bench *bench)
+void bench_open(struct bench *bench)
 {
     struct th_stream stream = {&stream_ops, bench};
     if (!bench->initialised)
@@ -129,6 +129,11 @@ void bench_start(struct bench *bench)
     bench->closed = false;
     bench->in_from = bench->in_to = bench->out_seen = bench->out_to = 0;
     assert_int_equal(th_mqtt_connect(&bench->mqtt, stream, bench->now_ms), TH_OK);
+}
+
+void bench_start(struct bench *bench)
+{
+    bench_open(bench);
     bench_run(bench);
 }
 

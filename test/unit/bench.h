@@ -69,7 +69,9 @@ int bench_teardown(void **state);
 
 /* ---- the course of a connection ---- */
 
-/* th_mqtt_init if it was not, th_mqtt_connect, and CONNECT is on its way. */
+/* th_mqtt_init if it was not, and th_mqtt_connect; nothing has run yet. */
+void bench_open(struct bench *bench);
+/* bench_open, and CONNECT is on its way. */
 void bench_start(struct bench *bench);
 /* bench_start, CONNECT looked over, CONNACK of success (`properties` in hex, 5.0), CONNECTED seen.
  */

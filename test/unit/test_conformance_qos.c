@@ -237,13 +237,13 @@ static void acknowledgements_are_in_the_order_of(struct bench *bench, uint8_t fl
 {
     bench_connect(bench, false, "");
     char hex[200] = "";
-    for (unsigned i = 1; i <= 4; i++)
+    for (unsigned id = 5; id >= 2; id--)
         snprintf(hex + strlen(hex), sizeof hex - strlen(hex),
                  bench->v5 ? "%02X 06 0001 'a' 00%02X 00 " : "%02X 05 0001 'a' 00%02X ",
-                 0x30u | flags, 5 - i);
+                 0x30u | flags, id);
     broker_sends(bench, hex);
-    for (uint16_t i = 1; i <= 4; i++)
-        expect_ack_sent(bench, first, (uint16_t)(5 - i));
+    for (uint16_t id = 5; id >= 2; id--)
+        expect_ack_sent(bench, first, id);
     expect_nothing_sent(bench);
 }
 
@@ -260,16 +260,16 @@ static void pubrecs_keep_the_order_of_the_messages(void **state)
 static void pubrels_keep_the_order_of_the_pubrecs(void **state)
 {
     struct bench *bench = *state;
-    uint16_t ids[4];
+    uint16_t ids[6];
     char hex[80] = "";
     bench_connect(bench, false, "");
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 6; i++)
         ids[i] = published(bench, TH_MQTT_QOS2, "a");
-    for (unsigned i = 0; i < 4; i++)
-        snprintf(hex + strlen(hex), sizeof hex - strlen(hex), "50 02 %04X ", ids[3 - i]);
+    for (unsigned i = 0; i < 6; i++)
+        snprintf(hex + strlen(hex), sizeof hex - strlen(hex), "50 02 %04X ", ids[5 - i]);
     broker_sends(bench, hex);
-    for (unsigned i = 0; i < 4; i++)
-        expect_ack_sent(bench, 0x62, ids[3 - i]);
+    for (unsigned i = 0; i < 6; i++)
+        expect_ack_sent(bench, 0x62, ids[5 - i]);
     expect_still_connected(bench);
 }
 

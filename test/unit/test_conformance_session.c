@@ -72,7 +72,9 @@ static void a_session_is_kept_while_its_connection_stands(void **state)
     bench->config.clean_start = true;
     bench->config.session_expiry_s = 0;
     leave_a_session(bench, &published, &released);
-    bench_wait(bench, 30);
+    bench_wait(bench, 60);
+    expect_sent(bench, "C0 00");
+    broker_sends(bench, "D0 00");
     broker_publishes(bench, 0xC, 5, "in", "x");
     expect_ack_sent(bench, 0x50, 5);
     broker_acks(bench, 0x70, released);
