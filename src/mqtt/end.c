@@ -44,11 +44,10 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
     enum th_error error = th_mqtt_send(mqtt, &farewell.body);
     if (error != TH_OK)
         return error;
-    if (TH_VALUE(disconnect_last, true, false))
-        mqtt->todo = 0;
+    mqtt->todo = 0;
     if (TH_VALUE(session_stored, false, true))
         mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
-    mqtt->state = TH_MQTT_CLOSING;
+    mqtt->state = TH_VALUE(disconnect_last, TH_MQTT_CLOSING, TH_MQTT_CONNECTED);
     mqtt->since_ms = mqtt->now_ms;
     return TH_OK;
 }

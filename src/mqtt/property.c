@@ -73,7 +73,8 @@ static unsigned check_zero(enum th_mqtt_property_id id)
         return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
     bool broken = TH_RULE(receive_maximum_zero, id == TH_MQTT_RECEIVE_MAXIMUM) ||
                   TH_RULE(maximum_packet_size_zero, id == TH_MQTT_MAXIMUM_PACKET_SIZE) ||
-                  TH_RULE(subscription_id_zero_received, id == TH_MQTT_SUBSCRIPTION_ID);
+                  TH_RULE(subscription_id_zero_received,
+                          TH_RULE(subscription_id_zero_sent, id == TH_MQTT_SUBSCRIPTION_ID));
     return broken ? TH_PROTOCOL_ERROR : TH_STEP_ON;
 }
 
@@ -209,9 +210,7 @@ static bool fits(const struct th_mqtt_property *property)
         [BYTE] = UINT8_MAX, [TWO] = UINT16_MAX, [FOUR] = UINT32_MAX, [VARINT] = TH_REMAINING_MAX};
     enum type type = (enum type)table[property->id].type;
     if (type < TEXT)
-        return property->number <= most[type] &&
-               !TH_RULE(subscription_id_zero_sent,
-                        property->id == TH_MQTT_SUBSCRIPTION_ID && property->number == 0);
+        return property->number <= most[type];
     return property->text.len <= UINT16_MAX && property->value.len <= UINT16_MAX;
 }
 

@@ -229,7 +229,7 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
 static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    struct th_outbox_entry entry;
+    struct th_outbox_entry entry, other;
     uint32_t before = mqtt->cursor;
     bool resending = (mqtt->flags & TH_FLAG_RESENDING) != 0;
     if (!outbox->ops->next(outbox->ctx, &mqtt->cursor, &entry)) {
@@ -244,8 +244,9 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         TH_VALUE(qos2_until_pubcomp, false, resending && entry.state == TH_OUTBOX_RELEASED) ||
         TH_VALUE(qos2_sent_expiry, false, resending && th_mqtt_is_5(mqtt)))
         return TH_STEP_ON;
-    if (TH_VALUE(resend_order, false, resending))
-        outbox->ops->find(outbox->ctx, entry.id ^ 1, &entry);
+    if (TH_VALUE(resend_order, false, resending && entry.id > 1) &&
+        outbox->ops->find(outbox->ctx, entry.id ^ 1, &other))
+        entry = other;
     if (entry.state != TH_OUTBOX_RELEASED) {
         if (!TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum))
             return send_record(mqtt, &entry, event);

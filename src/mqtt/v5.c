@@ -85,7 +85,9 @@ static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
     bool named = th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs);
     if (ours == NULL)
         return !TH_RULE(auth_unasked, named);
-    return !TH_RULE(auth_method_same, !named || !th_span_equal(ours->text, theirs.text));
+    if (!named)
+        return TH_VALUE(auth_method_missing, false, true);
+    return !TH_RULE(auth_method_same, !th_span_equal(ours->text, theirs.text));
 }
 
 static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *reader,
@@ -158,9 +160,8 @@ static unsigned on_message(struct th_mqtt *mqtt, struct th_mqtt_message *message
     if (alias == 0)
         return TH_RULE(publish_without_topic, message->topic.len == 0) ? TH_PROTOCOL_ERROR
                                                                        : TH_STEP_ON;
-    if (TH_RULE(alias_not_announced, config->alias_rx_maximum == 0) ||
-        TH_RULE(alias_too_large_received,
-                alias + TH_VALUE(alias_accept_all, 0u, 1u) > config->alias_rx_maximum))
+    uint32_t maximum = config->alias_rx_maximum - TH_VALUE(alias_accept_all, 0u, 1u);
+    if (TH_RULE(alias_not_announced, TH_RULE(alias_too_large_received, alias > maximum)))
         return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
     if (message->topic.len > 0)
         return store_alias(config, alias, message->topic);
@@ -300,7 +301,6 @@ static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
 static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
 {
     struct th_mqtt_ack *ack = &event->u.ack;
-    struct th_mqtt_property method;
     *ack = (struct th_mqtt_ack){.id = 0};
     unsigned step = read_reason(mqtt, TH_AUTH, TH_PLACE_AUTH, reader, ack);
     if (step != TH_STEP_ON)
@@ -312,8 +312,6 @@ static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct t
     if (TH_RULE(auth_unasked, method_of(mqtt->config) == NULL) ||
         TH_RULE(reauth_by_server, !asked) ||
         TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
-        TH_RULE(auth_method_missing,
-                !th_mqtt_property_find(ack->properties, TH_MQTT_AUTH_METHOD, &method)) ||
         !method_same(mqtt, ack->properties))
         return TH_PROTOCOL_ERROR;
     if (ack->reason_code == 0)

@@ -260,11 +260,22 @@ static size_t put_hex(uint8_t *into, const char *hex)
     return len;
 }
 
-static void sends_bytes(struct bench *bench, const uint8_t *bytes, size_t len)
+static void queue_bytes(struct bench *bench, const uint8_t *bytes, size_t len)
 {
     assert_true(len <= BENCH_BYTES - bench->in_to);
     memcpy(bench->to_client + bench->in_to, bytes, len);
     bench->in_to += len;
+}
+
+void broker_queues(struct bench *bench, const char *hex)
+{
+    uint8_t bytes[BENCH_BYTES];
+    queue_bytes(bench, bytes, put_hex(bytes, hex));
+}
+
+static void sends_bytes(struct bench *bench, const uint8_t *bytes, size_t len)
+{
+    queue_bytes(bench, bytes, len);
     bench_run(bench);
     if (bench->in_from == bench->in_to)
         bench->in_from = bench->in_to = 0;

@@ -88,7 +88,10 @@ void bench_wait(struct bench *bench, uint32_t seconds);
 
 /* ---- the broker's side ---- */
 
-/* Bytes in hex, blanks ignored; 'text' in quotes is taken literally. Runs. */
+/* Bytes in hex, blanks ignored; 'text' in quotes is taken literally. They are there, nothing runs.
+ */
+void broker_queues(struct bench *bench, const char *hex);
+/* The same. Runs. */
 void broker_sends(struct bench *bench, const char *hex);
 /* A PUBLISH; `flags` is the low nibble of its first byte, `id` counts above QoS 0. Runs. */
 void broker_publishes(struct bench *bench, uint8_t flags, uint16_t id, const char *topic,

@@ -292,7 +292,10 @@ static void an_alias_above_our_maximum_ends_the_connection(void **state)
 
 static void an_alias_ends_the_connection_when_none_were_announced(void **state)
 {
-    a_publish_with_these_ends_the_connection(*state, "23 0001", TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
+    struct bench *bench = *state;
+    use_aliases(bench);
+    bench->config.alias_rx_maximum = 0;
+    a_publish_with_these_ends_the_connection(bench, "23 0001", TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
 }
 
 static void an_alias_without_a_topic_name_before_it_is_a_protocol_error(void **state)
