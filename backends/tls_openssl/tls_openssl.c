@@ -372,7 +372,7 @@ static void stream_close(void *ctx, bool orderly)
     ERR_clear_error();
     if (orderly && tls->state == TH_STREAM_OPEN)
         write_out(tls);
-    if (orderly && (tls->state == TH_STREAM_OPEN || tls->state == TH_STREAM_ENDED))
+    if (orderly && tls->ssl && (tls->state == TH_STREAM_OPEN || tls->state == TH_STREAM_ENDED))
         SSL_shutdown(tls->ssl);
     if (tls->wire.ops)
         tls->wire.ops->close(tls->wire.ctx, orderly);
