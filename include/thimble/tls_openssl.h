@@ -12,7 +12,7 @@
 #ifndef THIMBLE_TLS_OPENSSL_H
 #define THIMBLE_TLS_OPENSSL_H
 
-#include <openssl/types.h>
+#include <openssl/ssl.h>
 
 #include <thimble/tls.h>
 
