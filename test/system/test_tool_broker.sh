@@ -20,7 +20,6 @@ stop_broker() {
 }
 mosquitto_of() { pgrep -P "$1" mosquitto; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
-listens() { python3 -c "import socket,sys; socket.create_connection(('127.0.0.1', $1), 1)"; }
 
 # as NAME pub|sub arguments...: with NAME's certificate, on the listener of its kind.
 as() {
@@ -84,7 +83,6 @@ as rita pub -t lamp/from/rita/rpc -m still-there -q 1
 check "and the device still hears" got lamp still-there
 
 connects() { timeout 5 mosquitto_pub -h 127.0.0.1 -p "$1" "${@:2}" -t x -m x -q 1; }
-not() { ! "$@"; }
 ca=$home/ca/server.crt
 check "without a certificate nobody gets in (F8)" not connects "$port" --cafile "$ca"
 check "nor in plain text (F8)" not connects "$port"

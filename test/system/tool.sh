@@ -5,6 +5,7 @@ set -u
 thimble=$THIMBLE_BUILD/tool/thimble
 scratch=$(mktemp -d)
 export THIMBLE_HOME=$scratch/home
+export NO_COLOR=1
 children=()
 checks=0
 failures=0
@@ -48,6 +49,12 @@ refused() {
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
+
+# json FILE 'CONDITION over d': sqlite judges, as it reads JSON everywhere.
+json() { [ "$(sqlite3 :memory: "select $2 from (select cast(readfile('$1') as text) as d)")" = 1 ]; }
+
+listens() { python3 -c "import socket; socket.create_connection(('127.0.0.1', $1), 1)"; }
+not() { ! "$@"; }
 
 # wait_for SECONDS command...: until it succeeds.
 wait_for() {
