@@ -39,23 +39,32 @@ static enum th_error tls_error(const struct th_bearssl *tls, int error)
     }
 }
 
-void th_bearssl_explain(struct th_bearssl *tls, int error, struct th_failure *out)
+static void alert_received(const struct th_bearssl *tls, uint8_t alert, struct th_failure *out)
+{
+    struct th_tls_progress progress = {
+        .asked = tls->asked,
+        .presented = tls->presented,
+        .done = tls->state == TH_STREAM_OPEN,
+    };
+    out->alert = alert;
+    out->error = th_tls_alert_error(alert, &progress);
+    /* A server too old for us may speak of suites instead, in a record of its own version. */
+    if (out->error == TH_ERR_TLS_NO_SUITE && tls->head[2] < 3)
+        out->error = TH_ERR_TLS_VERSION;
+}
+
+void th_bearssl_explain(const struct th_bearssl *tls, int error, struct th_failure *out)
 {
     if (out->error != TH_OK) /* the judge of certificates has filled it */
         return;
     *out = th_failure_of(TH_OK);
-    out->detail = error;
     if (error >= BR_ERR_RECV_FATAL_ALERT && error < BR_ERR_SEND_FATAL_ALERT) {
-        struct th_tls_progress progress = {tls->asked, tls->presented,
-                                           tls->state == TH_STREAM_OPEN};
-        out->alert = (uint8_t)(error - BR_ERR_RECV_FATAL_ALERT);
-        out->error = th_tls_alert_error(out->alert, &progress);
-        out->detail = 0;
-    } else if (error > BR_ERR_X509_OK && error <= BR_ERR_X509_NOT_TRUSTED) {
-        out->error = th_bearssl_x509_error(error);
-    } else {
-        out->error = tls_error(tls, error);
-        if (error == BR_ERR_TOO_LARGE)
-            out->detail = tls->in[3] << 8 | tls->in[4];
+        alert_received(tls, (uint8_t)(error - BR_ERR_RECV_FATAL_ALERT), out);
+        return;
     }
+    bool x509 = error > BR_ERR_X509_OK && error <= BR_ERR_X509_NOT_TRUSTED;
+    out->error = x509 ? th_bearssl_x509_error(error) : tls_error(tls, error);
+    out->detail = error;
+    if (error == BR_ERR_TOO_LARGE)
+        out->detail = tls->in[3] << 8 | tls->in[4];
 }

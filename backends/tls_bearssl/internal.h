@@ -18,6 +18,7 @@ struct th_bearssl_handshake {
     struct th_failure policy_failure;
     br_rsa_pkcs1_vrfy rsa_verify;
     int anchor;          /* the index of the one that ended the chain, -1 before */
+    bool anchor_tried;   /* an anchor had the issuer's name */
     bool worked;         /* a public-key operation was done in this step */
     bool chain_seen;     /* so it is a full handshake */
     bool path_complete;  /* an anchor signed the last certificate */
@@ -43,7 +44,7 @@ enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_
 enum th_error th_bearssl_auth_init(struct th_bearssl_handshake *handshake);
 
 /* error.c: the failure for the engine's last error. */
-void th_bearssl_explain(struct th_bearssl *tls, int error, struct th_failure *out);
+void th_bearssl_explain(const struct th_bearssl *tls, int error, struct th_failure *out);
 /* An error of the X.509 engine. */
 enum th_error th_bearssl_x509_error(int error);
 

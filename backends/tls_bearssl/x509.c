@@ -29,11 +29,14 @@ static struct th_bearssl_handshake *from_signature(const void *signature)
 }
 
 /* `key` lies in the array of anchors exactly when an anchor is being tried. */
-static void verified(struct th_bearssl_handshake *handshake, const void *key)
+static void note(struct th_bearssl_handshake *handshake, const void *key, bool good)
 {
-    const uint8_t *at = key, *first = (const uint8_t *)handshake->anchors;
-    size_t offset = (size_t)(at - first);
-    if (at >= first && offset < handshake->anchor_count * sizeof handshake->anchors[0])
+    uintptr_t offset = (uintptr_t)key - (uintptr_t)handshake->anchors;
+    handshake->worked = true;
+    if (offset >= handshake->anchor_count * sizeof handshake->anchors[0])
+        return;
+    handshake->anchor_tried = true;
+    if (good)
         handshake->anchor = (int)(offset / sizeof handshake->anchors[0]);
 }
 
@@ -41,11 +44,9 @@ static uint32_t ecdsa_verify(const br_ec_impl *impl, const void *hash, size_t ha
                              const br_ec_public_key *key, const void *signature, size_t len)
 {
     struct th_bearssl_handshake *handshake = from_signature(signature);
-    handshake->worked = true;
     uint32_t good =
         handshake->tls->profile->ecdsa_verify(impl, hash, hash_len, key, signature, len);
-    if (good)
-        verified(handshake, key);
+    note(handshake, key, good);
     return good;
 }
 
@@ -56,10 +57,8 @@ static uint32_t rsa_verify(const unsigned char *signature, size_t len,
                            const br_rsa_public_key *key, unsigned char *hash)
 {
     struct th_bearssl_handshake *handshake = from_signature(signature);
-    handshake->worked = true;
     uint32_t good = handshake->rsa_verify(signature, len, hash_oid, hash_len, key, hash);
-    if (good)
-        verified(handshake, key);
+    note(handshake, key, good);
     return good;
 }
 
@@ -118,6 +117,18 @@ static void end_cert(const br_x509_class **ctx)
     handshake->path_complete = chain_wanted(handshake) && handshake->minimal.err == BR_ERR_X509_OK;
 }
 
+/* The engine has one word for a path that leads nowhere; there are three. */
+static enum th_error no_path(const struct th_bearssl_handshake *handshake)
+{
+    const br_x509_minimal_context *minimal = &handshake->minimal;
+    if (handshake->anchor_tried)
+        return TH_ERR_TRUST_SIGNATURE;
+    if (handshake->certificate == 1 &&
+        memcmp(minimal->current_dn_hash, minimal->saved_dn_hash, br_sha256_SIZE) == 0)
+        return TH_ERR_TRUST_SELF_SIGNED;
+    return TH_ERR_TRUST_UNKNOWN_CA;
+}
+
 static unsigned end_chain(const br_x509_class **ctx)
 {
     struct th_bearssl_handshake *handshake = of(ctx);
@@ -125,7 +136,8 @@ static unsigned end_chain(const br_x509_class **ctx)
     struct th_failure library = th_failure_of(TH_OK), policy = th_failure_of(TH_OK);
     unsigned error = handshake->minimal.vtable->end_chain(&handshake->minimal.vtable);
     if (chain_wanted(handshake)) {
-        library.error = th_bearssl_x509_error((int)error);
+        library.error = error == BR_ERR_X509_NOT_TRUSTED ? no_path(handshake)
+                                                         : th_bearssl_x509_error((int)error);
         library.detail = (int32_t)error;
         if (error == 0 && handshake->anchor >= 0)
             th_trust_anchor(&handshake->check, trust->anchors[handshake->anchor]);

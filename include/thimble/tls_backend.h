@@ -24,7 +24,7 @@ bool th_tls_seed(const struct th_board *board, uint8_t *into, size_t len);
 struct th_tls_progress {
     bool asked;     /* the server asked for a client certificate */
     bool presented; /* and got one */
-    bool open;      /* the handshake is over on our side */
+    bool done;      /* the handshake is over on both sides: only so in TLS 1.2 can it be known */
 };
 
 /* A fatal alert that was received, as the error to report. In TLS 1.3 the server's view of our

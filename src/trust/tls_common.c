@@ -105,7 +105,7 @@ enum {
  * in it; after a certificate request OpenSSL sends it for a missing certificate. */
 static enum th_error handshake_failure(const struct th_tls_progress *progress)
 {
-    if (progress->open)
+    if (progress->done)
         return TH_ERR_TLS_RENEGOTIATION;
     if (!progress->asked)
         return TH_ERR_TLS_NO_SUITE;

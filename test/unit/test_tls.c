@@ -13,26 +13,6 @@
 
 #include <openssl/err.h>
 
-static struct pki pki;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return pki_setup(&pki);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_teardown(&pki);
-    return 0;
-}
-
-static struct harness *make(void **state)
-{
-    return harness_new(*(const enum harness_backend *)*state, &pki);
-}
-
 /* ---- it works ---- */
 
 static void a_device_and_a_broker_prove_themselves_to_each_other(void **state)
@@ -93,7 +73,7 @@ static void every_kind_of_key_works_on_either_side(void **state)
         int version = versions[i / 6];
         if (i % 2)
             harness->identity = pki_identity(pki.rsa_device, TH_KEY_RSA);
-        harness_server_certificate(harness, servers[i / 2 % 3]);
+        harness->shown[0] = servers[i / 2 % 3];
         SSL_CTX_set_max_proto_version(harness->server_ctx, version);
         assert_opens(harness);
         if (harness->backend == OVER_OPENSSL)
@@ -112,7 +92,7 @@ static void the_small_profile_works_as_well(void **state)
         harness->profile = &th_bearssl_small;
         if (i % 2)
             harness->identity = pki_identity(pki.rsa_device, TH_KEY_RSA);
-        harness_server_certificate(harness, servers[i / 2]);
+        harness->shown[0] = servers[i / 2];
         assert_opens(harness);
         harness_free(harness);
     }
@@ -461,5 +441,5 @@ int main(void)
         OVER_EACH(a_protocol_we_did_not_offer_is_refused_T12),
         OVER_EACH(without_entropy_there_is_no_handshake_T13),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, make_pki, free_pki);
 }

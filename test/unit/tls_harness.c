@@ -47,6 +47,8 @@ static size_t half_put(struct half *half, const uint8_t *bytes, size_t len)
     memcpy(half->bytes + half->to, bytes, len);
     if (half->flip >= half->total && half->flip < half->total + len)
         half->bytes[half->to + half->flip - half->total] ^= 0x01;
+    for (size_t i = 0; i < len && half->total + i < sizeof half->first; i++)
+        half->first[half->total + i] = half->bytes[half->to + i];
     half->to += len;
     half->total += len;
     return len;
@@ -166,7 +168,7 @@ static void server_flush(struct harness *harness)
     }
 }
 
-static void server_step(struct harness *harness)
+void harness_server_step(struct harness *harness)
 {
     struct half *up = &harness->up;
     if (!harness->server)
@@ -186,18 +188,22 @@ static void server_step(struct harness *harness)
     server_flush(harness);
 }
 
+void harness_mute(struct harness *harness)
+{
+    SSL_free(harness->server);
+    harness->server = NULL;
+}
+
+void harness_inject(struct harness *harness, const void *bytes, size_t len)
+{
+    need(half_put(&harness->down, bytes, len) == len, "room for what is injected");
+}
+
 bool harness_server_write(struct harness *harness, const uint8_t *bytes, size_t len)
 {
     int written = SSL_write(harness->server, bytes, (int)len);
     server_flush(harness);
     return written == (int)len;
-}
-
-void harness_server_certificate(struct harness *harness, const struct pki_entity *entity)
-{
-    need(SSL_CTX_use_certificate(harness->server_ctx, entity->certificate) == 1 &&
-             SSL_CTX_use_PrivateKey(harness->server_ctx, entity->key) == 1,
-         "server certificate");
 }
 
 static void server_new(struct harness *harness)
@@ -211,7 +217,7 @@ static void server_new(struct harness *harness)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     need(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), harness->pki->device_ca->certificate),
          "device CA");
-    harness_server_certificate(harness, harness->pki->server);
+    harness->shown[0] = harness->pki->server;
 }
 
 /* ---- the client ---- */
@@ -226,12 +232,12 @@ void *harness_ctx(struct harness *harness)
     return harness->backend == OVER_BEARSSL ? (void *)&harness->bearssl : (void *)&harness->openssl;
 }
 
-struct harness *harness_new(enum harness_backend backend, const struct pki *pki)
+struct harness *harness_new(enum harness_backend backend, const struct pki *certificates)
 {
     struct harness *harness = calloc(1, sizeof *harness);
     need(harness != NULL, "memory");
     harness->backend = backend;
-    harness->pki = pki;
+    harness->pki = certificates;
     harness->piece = SIZE_MAX;
     harness->up.flip = harness->down.flip = SIZE_MAX;
     harness->up.cut = harness->down.cut = SIZE_MAX;
@@ -242,10 +248,10 @@ struct harness *harness_new(enum harness_backend backend, const struct pki *pki)
     harness->board.entropy.ctx = &harness->seed;
     harness->in_room = TH_BEARSSL_IN(512);
     harness->out_room = TH_BEARSSL_OUT(512);
-    harness->anchors[0] = pki->server_ca->chain[0];
+    harness->anchors[0] = certificates->server_ca->chain[0];
     harness->trust = (struct th_trust){.anchors = harness->anchors, .anchor_count = 1};
     harness->profile = &th_bearssl_host;
-    harness->identity = pki_identity(pki->device, TH_KEY_EC_P256);
+    harness->identity = pki_identity(certificates->device, TH_KEY_EC_P256);
     harness->config = (struct th_tls_config){.trust = &harness->trust,
                                              .identity = &harness->identity,
                                              .board = &harness->board,
@@ -262,6 +268,12 @@ static void server_start(struct harness *harness)
     need(harness->server != NULL, "server");
     SSL_set_bio(harness->server, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(harness->server);
+    const struct pki_entity *const *shown = harness->shown;
+    need(SSL_use_certificate(harness->server, shown[0]->certificate) == 1 &&
+             SSL_use_PrivateKey(harness->server, shown[0]->key) == 1,
+         "server certificate");
+    for (size_t i = 1; i < 3 && shown[i]; i++)
+        need(SSL_add1_chain_cert(harness->server, shown[i]->certificate) == 1, "server chain");
     harness->server_ended = false;
     harness->server_error = 0;
     harness->got_len = 0;
@@ -296,7 +308,7 @@ void harness_start(struct harness *harness)
 
 void harness_step(struct harness *harness)
 {
-    server_step(harness);
+    harness_server_step(harness);
     harness->state = harness->stream.ops->poll(harness->stream.ctx, 0);
     if (harness->state != TH_STREAM_OPENING && harness->scratch) {
         free(harness->scratch); /* lent for the handshake alone: ASan sees who touches it */
@@ -316,7 +328,7 @@ enum th_stream_state harness_handshake(struct harness *harness)
     while (limit-- && harness->state == TH_STREAM_OPENING)
         harness_step(harness);
     for (int i = 0; i < 4; i++)
-        server_step(harness);
+        harness_server_step(harness);
     return harness->state;
 }
 
@@ -324,7 +336,7 @@ void harness_stop(struct harness *harness, bool orderly)
 {
     if (harness->started)
         harness->stream.ops->close(harness->stream.ctx, orderly);
-    server_step(harness);
+    harness_server_step(harness);
     free(harness->scratch);
     harness->scratch = NULL;
     harness->started = false;
@@ -408,6 +420,26 @@ size_t harness_keep_session(struct harness *harness)
 }
 
 /* ---- for the tests ---- */
+
+struct pki pki;
+
+int make_pki(void **state)
+{
+    (void)state;
+    return pki_setup(&pki);
+}
+
+int free_pki(void **state)
+{
+    (void)state;
+    pki_teardown(&pki);
+    return 0;
+}
+
+struct harness *make(void **state)
+{
+    return harness_new(*(const enum harness_backend *)*state, &pki);
+}
 
 enum harness_backend harness_over_bearssl[1] = {OVER_BEARSSL};
 enum harness_backend harness_over_openssl[1] = {OVER_OPENSSL};

@@ -23,6 +23,7 @@ enum harness_backend { OVER_BEARSSL, OVER_OPENSSL };
 /* One direction. */
 struct half {
     uint8_t bytes[WIRE_ROOM];
+    uint8_t first[4096]; /* a copy of the first that went in */
     size_t from, to;
     size_t total;    /* that ever went in */
     size_t capacity; /* how many may stand in it */
@@ -44,7 +45,8 @@ struct harness {
     /* the server */
     SSL_CTX *server_ctx;
     SSL *server;
-    uint8_t *got; /* what the application behind the server received */
+    const struct pki_entity *shown[3]; /* the certificates it sends, its own first */
+    uint8_t *got;                      /* what the application behind the server received */
     size_t got_len, got_room;
     bool server_ended; /* received close_notify */
     unsigned long server_error;
@@ -73,10 +75,8 @@ struct harness {
 
 /* A harness for a mutual handshake that works, P-256 on both sides; tests change what they need
  * before harness_start(). The server's certificate request is demanding. */
-struct harness *harness_new(enum harness_backend backend, const struct pki *pki);
+struct harness *harness_new(enum harness_backend backend, const struct pki *certificates);
 void harness_free(struct harness *harness);
-
-void harness_server_certificate(struct harness *harness, const struct pki_entity *entity);
 
 /* Starts a new connection; the server side with it. */
 void harness_start(struct harness *harness);
@@ -94,6 +94,10 @@ void harness_run(struct harness *harness, unsigned limit);
 bool harness_write(struct harness *harness, const uint8_t *bytes, size_t len);
 /* Reads up to `len` bytes, stepping until they are there; returns how many came. */
 size_t harness_read(struct harness *harness, uint8_t *into, size_t len);
+/* The server falls silent; bytes can be put in its mouth. */
+void harness_mute(struct harness *harness);
+void harness_inject(struct harness *harness, const void *bytes, size_t len);
+void harness_server_step(struct harness *harness);
 bool harness_server_write(struct harness *harness, const uint8_t *bytes, size_t len);
 
 struct th_failure harness_failure(struct harness *harness);
@@ -105,7 +109,13 @@ struct th_tls_info harness_info(struct harness *harness);
 void assert_opens(struct harness *harness);
 void assert_refuses(struct harness *harness, enum th_error error);
 
-/* A case over each backend; `state` is the backend's. */
+/* The certificates of a program's tests; group set-up and tear-down of cmocka. */
+extern struct pki pki;
+int make_pki(void **state);
+int free_pki(void **state);
+
+/* A case over each backend; `state` is the backend's, and make() gives its harness. */
+struct harness *make(void **state);
 #define OVER_EACH(test) OVER_BEAR(test), OVER_OPEN(test)
 #define OVER_BEAR(test)                                               \
     {                                                                 \

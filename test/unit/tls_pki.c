@@ -91,6 +91,10 @@ struct pki_entity *pki_make(const struct pki_request *request)
     add_extension(entity->certificate, &context, NID_ext_key_usage, request->eku);
     add_extension(entity->certificate, &context, NID_subject_alt_name, request->san);
     add_extension(entity->certificate, &context, NID_name_constraints, request->name_constraints);
+    add_extension(entity->certificate, &context, NID_subject_key_identifier,
+                  request->key_ids ? "hash" : NULL);
+    add_extension(entity->certificate, &context, NID_authority_key_identifier,
+                  request->key_ids && request->issuer ? "keyid:always" : NULL);
     const EVP_MD *hash = request->hash ? request->hash : EVP_sha256();
     if (EVP_PKEY_is_a(issuer->key, "ED25519"))
         hash = NULL;

@@ -17,6 +17,7 @@ struct pki_request {
     const char *key_usage, *eku;     /* as in openssl.cnf; NULL for none */
     const char *basic_constraints;   /* "critical,CA:TRUE"; NULL for none */
     const char *name_constraints;    /* "critical,permitted;DNS:test" */
+    bool key_ids;                    /* subject and authority key identifiers */
     const struct pki_entity *issuer; /* NULL: self-signed */
     enum pki_key key;
     const struct pki_entity *same_key; /* take its key instead of making one */
