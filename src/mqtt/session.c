@@ -109,15 +109,30 @@ static uint32_t ping_due(const struct th_mqtt *mqtt)
     return from + mqtt->keep_alive_s * 1000u;
 }
 
+static bool can_ping(const struct th_mqtt *mqtt)
+{
+    return th_mqtt_room(mqtt) >= 2 && (mqtt->todo & TH_TODO_PART) == 0;
+}
+
+/* When a connection that takes nothing more is given up. */
+static uint32_t stuck_due(const struct th_mqtt *mqtt)
+{
+    return mqtt->sent_ms + mqtt->keep_alive_s * 1000u + answer_timeout(mqtt);
+}
+
 uint32_t th_mqtt_deadline(const struct th_mqtt *mqtt, uint32_t now_ms)
 {
     if (mqtt->state == TH_MQTT_IDLE)
         return TH_FOREVER;
-    if (mqtt->tx_at != mqtt->tx_base || mqtt->tx_base == NULL || (mqtt->flags & TH_FLAG_MORE) != 0)
+    /* Not yet begun, or something to do. A stream without room is neither: it waits for the peer.
+     */
+    if (mqtt->tx_largest == 0 || mqtt->tx_at != mqtt->tx_base || (mqtt->flags & TH_FLAG_MORE) != 0)
         return 0;
     if (mqtt->state != TH_MQTT_CONNECTED || (mqtt->flags & TH_FLAG_PINGED) != 0)
         return th_time_until(now_ms, answer_due(mqtt));
-    return mqtt->keep_alive_s > 0 ? th_time_until(now_ms, ping_due(mqtt)) : TH_FOREVER;
+    if (mqtt->keep_alive_s == 0)
+        return TH_FOREVER;
+    return th_time_until(now_ms, can_ping(mqtt) ? ping_due(mqtt) : stuck_due(mqtt));
 }
 
 static unsigned watch_ping(struct th_mqtt *mqtt)
@@ -130,7 +145,7 @@ static unsigned watch_ping(struct th_mqtt *mqtt)
     if (TH_VALUE(keepalive_zero, mqtt->keep_alive_s == 0, false) ||
         !th_time_reached(mqtt->now_ms, ping_due(mqtt)))
         return TH_STEP_ON;
-    if (th_mqtt_room(mqtt) >= 2 && (mqtt->todo & TH_TODO_PART) == 0) {
+    if (can_ping(mqtt)) {
         *mqtt->tx_at++ = TH_PINGREQ;
         *mqtt->tx_at++ = 0;
         if (TH_VALUE(keepalive_pingreq, false, true))
@@ -139,9 +154,8 @@ static unsigned watch_ping(struct th_mqtt *mqtt)
         mqtt->since_ms = mqtt->now_ms;
         return TH_STEP_ON;
     }
-    uint32_t stuck_ms = mqtt->sent_ms + mqtt->keep_alive_s * 1000u + answer_timeout(mqtt);
-    return th_time_reached(mqtt->now_ms, stuck_ms) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE, 0)
-                                                   : TH_STEP_ON;
+    return th_time_reached(mqtt->now_ms, stuck_due(mqtt)) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE, 0)
+                                                          : TH_STEP_ON;
 }
 
 static unsigned watch_clock(struct th_mqtt *mqtt)
@@ -237,6 +251,7 @@ bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *e
             came = watch_clock(mqtt);
         if (came != TH_STEP_ON)
             return end_broken(mqtt, came, event);
+        size_t unread = (size_t)(mqtt->rx_end - mqtt->rx_at), room = th_mqtt_room(mqtt);
         th_mqtt_service(mqtt);
         services++;
         bool all_left = th_mqtt_room(mqtt) == mqtt->tx_largest;
@@ -245,8 +260,11 @@ bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *e
             finish(mqtt, true);
             return true;
         }
-        bool can_send = (mqtt->todo & TH_TODO_BLOCKED) != 0 && th_mqtt_room(mqtt) > 0;
-        if (mqtt->rx_at != mqtt->rx_end || (can_send && mqtt->stream_state == TH_STREAM_OPEN))
+        /* Bytes that lie unread because an answer finds no room are no reason to go on: only the
+         * peer can change that. */
+        bool heard = (size_t)(mqtt->rx_end - mqtt->rx_at) > unread;
+        bool freed = (mqtt->todo & TH_TODO_BLOCKED) != 0 && th_mqtt_room(mqtt) > room;
+        if (heard || (freed && mqtt->stream_state == TH_STREAM_OPEN))
             continue;
         return mqtt->stream_state > TH_STREAM_OPEN && end_of_stream(mqtt, event);
     }
