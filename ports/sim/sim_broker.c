@@ -50,6 +50,7 @@ bool sim_enter_session(struct sim_connection *connection, const char *client_id,
     bool present = session != NULL;
     if (!present) {
         session = sim_session_new(client_id);
+        broker->stats.sessions++;
         size_t bucket = (size_t)(slot_of(broker->sessions, client_id) - broker->sessions);
         session->next = broker->sessions[bucket];
         broker->sessions[bucket] = session;
@@ -368,6 +369,12 @@ uint32_t th_sim_broker_waiting(const struct th_sim_broker *broker, const char *c
          at = at->next)
         count++;
     return count;
+}
+
+uint32_t th_sim_broker_unreleased(const struct th_sim_broker *broker, const char *client_id)
+{
+    const struct sim_session *session = session_of(broker, client_id);
+    return session == NULL ? 0 : session->inbound_count;
 }
 
 void th_sim_broker_forget(struct th_sim_broker *broker, const char *client_id)

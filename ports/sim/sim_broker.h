@@ -33,6 +33,7 @@ struct th_sim_broker_options {
 
 struct th_sim_broker_stats {
     uint32_t connects, connacks, publishes, violations;
+    uint32_t sessions;           /* begun */
     const char *first_violation; /* NULL: none */
 };
 
@@ -54,9 +55,11 @@ void th_sim_broker_start(struct th_sim_broker *broker, bool keep_sessions);
 bool th_sim_broker_publish(struct th_sim_broker *broker, struct th_span topic,
                            struct th_span payload, uint8_t qos);
 
-/* One client's session: whether there is one, how many messages wait in it, and its end. */
+/* One client's session: whether there is one, how many messages wait in it for the client, of how
+ * many from the client PUBREL has not come, and its end. */
 bool th_sim_broker_knows(const struct th_sim_broker *broker, const char *client_id);
 uint32_t th_sim_broker_waiting(const struct th_sim_broker *broker, const char *client_id);
+uint32_t th_sim_broker_unreleased(const struct th_sim_broker *broker, const char *client_id);
 void th_sim_broker_forget(struct th_sim_broker *broker, const char *client_id);
 
 /* Connections that have had their CONNACK. */
