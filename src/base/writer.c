@@ -6,7 +6,7 @@
 void th_write(struct th_writer *writer, const uint8_t *bytes, size_t len)
 {
     writer->total += (uint32_t)len;
-    if (writer->skip >= len) {
+    if (writer->skip >= len) { /* also when nothing is written from nowhere */
         writer->skip -= (uint32_t)len;
         return;
     }
@@ -16,8 +16,9 @@ void th_write(struct th_writer *writer, const uint8_t *bytes, size_t len)
     size_t room = (size_t)(writer->end - writer->at);
     if (len > room)
         len = room;
-    if (len > 0)
-        memcpy(writer->at, bytes, len);
+    if (len == 0)
+        return;
+    memcpy(writer->at, bytes, len);
     writer->at += len;
 }
 
