@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include <thimble/board.h>
+#include <thimble/tls.h>
 
 struct th_linux_net;
 
@@ -116,5 +117,38 @@ void th_linux_net_close(struct th_linux_net *net);
 /* What a link needs of this machine: clock, entropy, system and this net. Flash, pins and RTC
  * memory are {NULL, NULL}. */
 void th_linux_board(struct th_linux_net *net, struct th_board *board);
+
+/* ---- certificates and keys out of files, on the heap ---- */
+
+/* For th_trust.anchors or th_identity.chain. */
+struct th_linux_certificates {
+    struct th_span *at; /* DER */
+    uint8_t count;      /* at most 255 */
+    uint8_t *bytes;
+};
+
+/* All certificates of a file: PEM with any line ends and with text between, or one in DER; a file
+ * of at most 1 MiB. Errors, with `failure` filled (its name is the path) and nothing to free:
+ * FILE_MISSING (or not readable), FILE_EMPTY, FILE_KIND (a directory), FILE_FORMAT (no certificate
+ * in it: perhaps the key), FILE_TOO_LARGE, CERT_MALFORMED, FILE_SYSTEM. */
+enum th_error th_linux_certificates_load(struct th_linux_certificates *out, const char *path,
+                                         struct th_failure *failure);
+void th_linux_certificates_free(struct th_linux_certificates *certificates);
+
+/* Who we are: certificate chain and private key. */
+struct th_linux_identity {
+    struct th_identity identity; /* for th_tls_config */
+    struct th_linux_certificates chain;
+    uint8_t *key;
+    size_t key_room;
+};
+
+/* `key`: PKCS#8, SEC1 or PKCS#1, in PEM or DER; may be the same file as `chain`. Errors as above,
+ * and KEY_ENCRYPTED, KEY_KIND (neither EC nor RSA). Whether the key belongs to the certificate is
+ * found by the TLS library, when it starts. */
+enum th_error th_linux_identity_load(struct th_linux_identity *out, const char *chain,
+                                     const char *key, struct th_failure *failure);
+/* Wipes the key. */
+void th_linux_identity_free(struct th_linux_identity *identity);
 
 #endif
