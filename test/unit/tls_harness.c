@@ -293,13 +293,17 @@ void harness_start(struct harness *harness)
         th_openssl_init(&harness->openssl, &harness->shared, harness->in, harness->in_room,
                         harness->out, harness->out_room);
     const struct th_tls_ops *ops = harness_ops(harness);
-    harness->scratch = malloc(ops->scratch_size + 1);
+    struct th_span lent = harness->lent;
+    if (lent.len == 0) {
+        harness->scratch = malloc(ops->scratch_size + 1);
+        lent = th_span_of(harness->scratch, ops->scratch_size);
+    }
     struct th_tls_start start = {
         .config = &harness->config,
         .server_name = harness->server_name,
         .wire = {&wire_ops, harness},
         .session = th_span_of(harness->session, harness->session_len),
-        .scratch = th_span_of(harness->scratch, ops->scratch_size),
+        .scratch = lent,
     };
     harness->stream = ops->start(harness_ctx(harness), &start, 0);
     harness->started = true;

@@ -18,7 +18,7 @@
 
 enum harness_backend { OVER_BEARSSL, OVER_OPENSSL };
 
-#define WIRE_ROOM (256 * 1024)
+#define WIRE_ROOM (40 * 1024)
 
 /* One direction. */
 struct half {
@@ -60,6 +60,7 @@ struct harness {
     const struct th_bearssl_profile *profile;
     size_t in_room, out_room; /* set before harness_start to change the record buffers */
     uint8_t in[TH_BEARSSL_IN(16384)], out[TH_BEARSSL_OUT(16384)];
+    struct th_span lent; /* instead of just what is needed; len 0 for that */
     uint8_t *scratch;
     struct th_span anchors[1];
     struct th_trust trust;
