@@ -175,6 +175,29 @@ static void an_identifier_not_in_use_does_no_harm(void **state)
     expect_still_connected(bench);
 }
 
+static void an_answer_of_another_qos_ends_the_connection(void **state)
+{
+    struct bench *bench = *state;
+    static const struct {
+        enum th_mqtt_qos qos;
+        uint8_t answer;
+    } wrong[] = {{TH_MQTT_QOS1, 0x50}, {TH_MQTT_QOS1, 0x70}, {TH_MQTT_QOS2, 0x40}};
+    for (size_t i = 0; i < 3; i++) {
+        bench_connect(bench, false, "");
+        broker_acks(bench, wrong[i].answer, published(bench, wrong[i].qos, "a"));
+        expect_violation(bench, TH_ERR_MQTT_PROTOCOL, 0x82);
+        bench_again(bench);
+    }
+}
+
+static void a_pubcomp_before_pubrec_ends_the_connection(void **state)
+{
+    struct bench *bench = *state;
+    bench_connect(bench, false, "");
+    broker_acks(bench, 0x70, published(bench, TH_MQTT_QOS2, "a"));
+    expect_violation(bench, TH_ERR_MQTT_PROTOCOL, 0x82);
+}
+
 static void a_repetition_keeps_dup_and_identifier(void **state)
 {
     struct bench *bench = *state;
@@ -437,6 +460,8 @@ int main(void)
         BOTH(pubrel_is_answered_by_pubcomp),
         BOTH(after_pubcomp_an_identifier_means_a_new_message),
         BOTH(an_identifier_not_in_use_does_no_harm),
+        BOTH(an_answer_of_another_qos_ends_the_connection),
+        BOTH(a_pubcomp_before_pubrec_ends_the_connection),
         BOTH(a_repetition_keeps_dup_and_identifier),
         BOTH(repetitions_keep_the_order_of_the_first_sending),
         BOTH(nothing_is_repeated_while_the_connection_stands),
