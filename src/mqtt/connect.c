@@ -109,9 +109,9 @@ static void write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
         th_write_text(writer, TH_VALUE(connect_payload_order, config->user, config->password));
     if (TH_VALUE(password_present, config->password_set, false))
         th_write_text(writer, TH_VALUE(connect_payload_order, config->password, config->user));
-    if (TH_VALUE(will_fields_absent, false, config->will == NULL) ||
-        TH_VALUE(user_name_absent, false, !config->user_set) ||
-        TH_VALUE(password_absent, false, !config->password_set))
+    if (TH_WRONG(will_fields_absent, config->will == NULL) ||
+        TH_WRONG(user_name_absent, !config->user_set) ||
+        TH_WRONG(password_absent, !config->password_set))
         th_write_text(writer, config->client_id);
 }
 

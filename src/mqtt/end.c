@@ -45,7 +45,7 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
     if (error != TH_OK)
         return error;
     mqtt->todo = 0;
-    if (TH_VALUE(session_stored, false, true))
+    if (TH_WRONG(session_stored, true))
         mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
     mqtt->state = TH_VALUE(disconnect_last, TH_MQTT_CLOSING, TH_MQTT_CONNECTED);
     mqtt->since_ms = mqtt->now_ms;

@@ -133,7 +133,7 @@ static unsigned next_part(struct th_mqtt *mqtt, size_t room, size_t *done)
         return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
     if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0) {
         *mqtt->tx_at |= 0x08;
-        if (TH_VALUE(resend_same_id, false, true))
+        if (TH_WRONG(resend_same_id, true))
             mqtt->tx_at[5 + mqtt->tx_at[3]] ^= 0x40;
     }
     return TH_STEP_ON;
@@ -239,12 +239,12 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     }
     if (!resending && entry.state != TH_OUTBOX_QUEUED)
         return TH_STEP_ON;
-    if (TH_VALUE(qos1_sender, false, resending && entry.qos == 1) ||
-        TH_VALUE(qos2_until_pubrec, false, resending && entry.state == TH_OUTBOX_PUBLISHED) ||
-        TH_VALUE(qos2_until_pubcomp, false, resending && entry.state == TH_OUTBOX_RELEASED) ||
-        TH_VALUE(qos2_sent_expiry, false, resending && th_mqtt_is_5(mqtt)))
+    if (TH_WRONG(qos1_sender, resending && entry.qos == 1) ||
+        TH_WRONG(qos2_until_pubrec, resending && entry.state == TH_OUTBOX_PUBLISHED) ||
+        TH_WRONG(qos2_until_pubcomp, resending && entry.state == TH_OUTBOX_RELEASED) ||
+        TH_WRONG(qos2_sent_expiry, resending && th_mqtt_is_5(mqtt)))
         return TH_STEP_ON;
-    if (TH_VALUE(resend_order, false, resending && entry.id > 1) &&
+    if (TH_WRONG(resend_order, resending && entry.id > 1) &&
         outbox->ops->find(outbox->ctx, entry.id ^ 1, &other))
         entry = other;
     if (entry.state != TH_OUTBOX_RELEASED) {

@@ -107,8 +107,8 @@ static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *re
 
 static void own(struct th_properties *properties, enum th_mqtt_property_id id, uint32_t number)
 {
-    if (number == 0 && TH_VALUE(receive_maximum_zero_sent, true, id != TH_MQTT_RECEIVE_MAXIMUM) &&
-        TH_VALUE(maximum_packet_size_zero_sent, true, id != TH_MQTT_MAXIMUM_PACKET_SIZE))
+    if (number == 0 && !TH_WRONG(receive_maximum_zero_sent, id == TH_MQTT_RECEIVE_MAXIMUM) &&
+        !TH_WRONG(maximum_packet_size_zero_sent, id == TH_MQTT_MAXIMUM_PACKET_SIZE))
         return;
     properties->own[properties->own_count].id = (uint8_t)id;
     properties->own[properties->own_count++].number = number;
