@@ -24,8 +24,10 @@ struct th_mqtt {
     uint32_t tx_largest; /* the most room there ever was: the stream's empty buffer */
 
     uint32_t now_ms, sent_ms, heard_ms;
-    uint32_t since_ms;       /* CONNECT, PINGREQ or DISCONNECT waits since then */
-    uint32_t packet_maximum; /* the broker's */
+    uint32_t since_ms;        /* CONNECT, PINGREQ or DISCONNECT waits since then */
+    uint32_t packet_maximum;  /* the broker's */
+    uint32_t inbound_largest; /* packet we take */
+    uint32_t inbound_whole;   /* ... in one piece */
 
     /* Receiving: bytes put together in config->rx; of a streamed message, what is still to come and
      * how much came. */

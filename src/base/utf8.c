@@ -3,24 +3,6 @@
 
 #include "base/rule.h"
 
-#define EACH(byte) (UINT64_MAX / 0xFF * (byte))
-
-static uint64_t zero_byte(uint64_t word)
-{
-    return (word - EACH(0x01)) & ~word & EACH(0x80);
-}
-
-/* True when eight bytes are all ASCII and neither NUL nor '+' nor '#'. The wildcards differ in bit
- * 3 alone: with that bit set, both are '+'. A byte above 0x7F may hide another; it is told apart
- * one by one then. */
-static bool common_eight(const uint8_t *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    uint64_t wild = zero_byte((word | EACH(0x08)) ^ EACH('+'));
-    return ((word & EACH(0x80)) | zero_byte(word) | wild) == 0;
-}
-
 /* Length of the character of several bytes at `at`, 0 when it is not well-formed (Unicode, table
  * 3-7: no overlong forms, no surrogates, nothing above U+10FFFF). */
 static size_t character(const uint8_t *at, size_t len)
@@ -41,28 +23,20 @@ static size_t character(const uint8_t *at, size_t len)
 bool th_utf8_check(struct th_span text, bool name)
 {
     const uint8_t *at = text.at;
-    size_t len = text.len;
-    while (len > 0) {
-        /* Reading words pays where they need not be aligned; elsewhere the compiler drops this. */
-        while (sizeof(size_t) == 8 && len >= 8 && common_eight(at)) {
-            at += 8;
-            len -= 8;
-        }
-        size_t many = len < 8 || sizeof(size_t) != 8 ? len : 8;
-        size_t done = 0;
-        while (done < many) {
-            uint8_t byte = at[done];
-            size_t step = 1;
-            if (TH_RULE(utf8_nul, byte == 0) ||
-                (name && TH_RULE(publish_topic_wildcard, byte == '+' || byte == '#')))
-                return false;
-            if (byte >= 0x80 &&
-                TH_RULE(utf8_ill_formed, (step = character(at + done, len - done)) == 0))
-                return false;
-            done += step > 0 ? step : 1;
-        }
-        at += done;
-        len -= done;
+    if (th_utf8_common(text))
+        return true;
+    for (size_t len = text.len; len > 0;) {
+        size_t step = 1;
+        if (TH_RULE(utf8_nul, *at == 0) ||
+            (name && TH_RULE(publish_topic_wildcard, *at == '+' || *at == '#')))
+            return false;
+        if (*at >= 0x80)
+            step = character(at, len);
+        if (TH_RULE(utf8_ill_formed, step == 0))
+            return false;
+        step += step == 0;
+        at += step;
+        len -= step;
     }
     return true;
 }

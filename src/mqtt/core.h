@@ -31,6 +31,10 @@ enum th_packet {
 
 #define TH_REMAINING_MAX 268435455u
 
+/* Where code is cheap, usual packets have ways of their own; where it is dear, compilers drop
+ * them. */
+#define TH_FAST (sizeof(size_t) == 8)
+
 enum { /* th_mqtt.todo */
        TH_TODO_CONNECT = 1,
        TH_TODO_PART = 2,    /* a packet is half sent */
@@ -189,8 +193,9 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 struct th_publish_out {
     const struct th_mqtt_publish *publish;
     struct th_span topic;
-    uint32_t head;    /* bytes before the payload */
-    uint32_t payload; /* its length */
+    uint32_t remaining; /* length, as the fixed header says */
+    uint32_t head;      /* bytes before the payload */
+    uint32_t payload;   /* its length */
     uint16_t id;
     uint8_t alias; /* 0: none is named */
 };

@@ -46,8 +46,7 @@ static void copy_in(const struct th_outbox_ram *ram, uint32_t at, struct th_span
     size_t first = ram->room - at;
     if (first > bytes.len)
         first = bytes.len;
-    if (first > 0)
-        memcpy(ram->at + at, bytes.at, first);
+    memcpy(ram->at + at, bytes.at, first);
     if (bytes.len > first)
         memcpy(ram->at, bytes.at + first, bytes.len - first);
 }
@@ -64,6 +63,8 @@ static struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
 {
     if (ram->used == 0)
         return NULL;
+    if (record_at(ram, ram->hint)->id == id)
+        return record_at(ram, ram->hint);
     uint32_t at = ram->hint, seq = ram->hint_seq;
     do {
         struct record *record = record_at(ram, at);

@@ -16,63 +16,85 @@ static void properties_of(const struct th_publish_out *out, struct th_properties
     }
 }
 
-/* Behind the remaining length, up to the payload. */
-static void write_head(struct th_writer *writer, const struct th_mqtt *mqtt,
-                       const struct th_publish_out *out)
+static inline uint8_t first_byte(const struct th_mqtt_publish *publish)
 {
-    struct th_properties properties;
-    properties_of(out, &properties);
-    th_write_text(writer, out->topic);
-    if (out->publish->qos > TH_MQTT_QOS0)
-        th_write_u16(writer, out->id);
-    th_mqtt_write_properties(writer, mqtt, &properties);
-}
-
-static uint8_t first_byte(const struct th_mqtt_publish *publish)
-{
-    return (uint8_t)(TH_PUBLISH | (unsigned)publish->qos << 1 | (publish->retain ? 1 : 0));
+    unsigned first = TH_PUBLISH | (unsigned)publish->qos << 1 | (publish->retain ? 1 : 0);
+    return (uint8_t)TH_VALUE(dup_only_on_resend, first, first | 8);
 }
 
 void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
                            const struct th_publish_out *out)
 {
-    struct th_writer count = {0};
-    write_head(&count, mqtt, out);
+    struct th_properties properties;
+    properties_of(out, &properties);
     th_write_u8(writer, first_byte(out->publish));
-    th_write_varint(writer, count.total + out->payload);
-    write_head(writer, mqtt, out);
+    th_write_varint(writer, out->remaining);
+    th_write_text(writer, out->topic);
+    if (out->publish->qos > TH_MQTT_QOS0 || TH_VALUE(publish_qos0_no_id, false, true))
+        th_write_u16(writer, out->id);
+    th_mqtt_write_properties(writer, mqtt, &properties);
 }
 
-/* Sets out->head; false when the packet is longer than any may be. */
-static bool measure(const struct th_mqtt *mqtt, struct th_publish_out *out)
+/* Sets out->remaining and out->head; false when the packet is longer than any may be. */
+static inline bool measure(const struct th_mqtt *mqtt, struct th_publish_out *out)
 {
-    struct th_writer count = {0};
-    th_mqtt_write_publish(&count, mqtt, out);
-    out->head = count.total;
-    return out->payload <= TH_REMAINING_MAX && out->head + out->payload <= TH_REMAINING_MAX + 5;
+    uint32_t head = 2 + (uint32_t)out->topic.len + (out->publish->qos > TH_MQTT_QOS0 ? 2 : 0);
+    if (out->publish->property_count > 0 || out->alias != 0) {
+        struct th_writer count = {0};
+        struct th_properties properties;
+        properties_of(out, &properties);
+        th_mqtt_write_properties(&count, mqtt, &properties);
+        head += count.total;
+    } else if (th_mqtt_is_5(mqtt)) {
+        head += 1;
+    }
+    uint32_t remaining = head + out->payload;
+    if (TH_RULE(remaining_length_max,
+                out->payload > TH_REMAINING_MAX || remaining > TH_REMAINING_MAX))
+        return false;
+    out->remaining = remaining;
+    out->head = head + (remaining < 0x80       ? 2
+                        : remaining < 0x4000   ? 3
+                        : remaining < 0x200000 ? 4
+                                               : 5);
+    return true;
+}
+
+static inline enum th_error prepare(const struct th_mqtt *mqtt,
+                                    const struct th_mqtt_publish *publish,
+                                    struct th_publish_out *out)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    out->publish = publish;
+    out->topic = publish->topic;
+    out->id = 0;
+    out->alias = 0;
+    if (publish->qos > TH_MQTT_QOS2)
+        return TH_ERR_INVALID;
+    if (publish->alias != 0) {
+        if (publish->alias > config->alias_count)
+            return TH_ERR_INVALID;
+        out->topic = config->aliases[publish->alias - 1].topic;
+    } else if (TH_RULE(publish_topic_utf8, !th_topic_name_valid(publish->topic))) {
+        return TH_ERR_INVALID;
+    }
+    if (publish->property_count > 0 &&
+        !th_mqtt_properties_allowed(mqtt, TH_PLACE_PUBLISH, publish->properties,
+                                    publish->property_count))
+        return TH_ERR_INVALID;
+    size_t len = publish->source != NULL ? publish->source->len : publish->payload.len;
+    out->payload = len <= TH_REMAINING_MAX ? (uint32_t)len : TH_REMAINING_MAX + 1;
+    return measure(mqtt, out) ? TH_OK : TH_ERR_TOO_LARGE;
 }
 
 enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                                   struct th_publish_out *out)
 {
-    const struct th_mqtt_config *config = mqtt->config;
-    *out = (struct th_publish_out){.publish = publish, .topic = publish->topic};
-    if (publish->alias > config->alias_count || publish->qos > TH_MQTT_QOS2)
-        return TH_ERR_INVALID;
-    if (publish->alias != 0)
-        out->topic = config->aliases[publish->alias - 1].topic;
-    else if (TH_RULE(publish_topic_utf8, !th_topic_name_valid(publish->topic)))
-        return TH_ERR_INVALID;
-    if (!th_mqtt_properties_allowed(mqtt, TH_PLACE_PUBLISH, publish->properties,
-                                    publish->property_count))
-        return TH_ERR_INVALID;
-    size_t len = publish->source != NULL ? publish->source->len : publish->payload.len;
-    out->payload = len <= TH_REMAINING_MAX ? (uint32_t)len : UINT32_MAX;
-    return measure(mqtt, out) ? TH_OK : TH_ERR_TOO_LARGE;
+    return prepare(mqtt, publish, out);
 }
 
 /* What the broker has said it does not take. */
-static enum th_error offered(const struct th_mqtt *mqtt, const struct th_publish_out *out)
+static inline enum th_error offered(const struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
     const struct th_mqtt_publish *publish = out->publish;
     if (TH_RULE(maximum_qos_sent, (unsigned)publish->qos > (mqtt->offers & TH_OFFER_QOS)) ||
@@ -95,36 +117,77 @@ static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
     measure(mqtt, out);
 }
 
-/* All of it into room that is there. */
-static void put_whole(struct th_mqtt *mqtt, const struct th_publish_out *out)
+/* The usual message, without properties, straight into room that is there. Returns its end. */
+static inline uint8_t *put_plain(uint8_t *at, const struct th_mqtt *mqtt,
+                                 const struct th_publish_out *out)
 {
+    const struct th_mqtt_publish *publish = out->publish;
+    *at++ = first_byte(publish);
+    if (out->remaining < 0x80)
+        *at++ = (uint8_t)out->remaining;
+    else
+        at = th_varint_put(at, out->remaining);
+    at[0] = (uint8_t)(out->topic.len >> 8);
+    at[1] = (uint8_t)out->topic.len;
+    memcpy(at + 2, out->topic.at, out->topic.len);
+    at += 2 + out->topic.len;
+    if (publish->qos > TH_MQTT_QOS0) {
+        at[0] = (uint8_t)(out->id >> 8);
+        at[1] = (uint8_t)out->id;
+        at += 2;
+    }
+    if (th_mqtt_is_5(mqtt))
+        *at++ = 0;
+    if (out->payload > 0)
+        memcpy(at, publish->payload.at, out->payload);
+    return at + out->payload;
+}
+
+/* All of it into room that is there. Returns its end. */
+static inline uint8_t *put_whole(struct th_mqtt *mqtt, const struct th_publish_out *out)
+{
+    if (TH_FAST && out->alias == 0 && out->publish->property_count == 0)
+        return put_plain(mqtt->tx_at, mqtt, out);
     struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end};
     th_mqtt_write_publish(&writer, mqtt, out);
     th_write(&writer, out->publish->payload.at, out->payload);
-    mqtt->tx_at = writer.at;
     if (out->alias != 0)
         mqtt->aliases_sent |= (uint32_t)1 << (out->alias - 1);
+    return writer.at;
 }
 
-static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *out)
+/* Room for all of it now. */
+static inline enum th_error find_room(struct th_mqtt *mqtt, uint32_t len)
+{
+    if (th_mqtt_room(mqtt) >= len && (mqtt->todo & TH_TODO_PART) == 0)
+        return TH_OK;
+    return th_mqtt_make_room(mqtt, len);
+}
+
+static enum th_error publish_source(struct th_mqtt *mqtt, const struct th_publish_out *out)
+{
+    if ((mqtt->todo & TH_TODO_PART) != 0)
+        return TH_ERR_AGAIN;
+    mqtt->out_publish = out->publish;
+    mqtt->out_id = 0;
+    mqtt->out_at = 0;
+    mqtt->out_head = out->head;
+    mqtt->out_total = out->head + out->payload;
+    mqtt->todo |= TH_TODO_PART;
+    return TH_OK;
+}
+
+static inline enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
     if (mqtt->state != TH_MQTT_CONNECTED)
         return TH_ERR_NOT_CONNECTED;
-    if (out->publish->source != NULL) {
-        if ((mqtt->todo & TH_TODO_PART) != 0)
-            return TH_ERR_AGAIN;
-        mqtt->out_publish = out->publish;
-        mqtt->out_id = 0;
-        mqtt->out_at = 0;
-        mqtt->out_head = out->head;
-        mqtt->out_total = out->head + out->payload;
-        mqtt->todo |= TH_TODO_PART;
-        return TH_OK;
-    }
-    shorten(mqtt, out);
-    enum th_error error = th_mqtt_make_room(mqtt, out->head + out->payload);
+    if (out->publish->source != NULL)
+        return publish_source(mqtt, out);
+    if (out->publish->alias != 0)
+        shorten(mqtt, out);
+    enum th_error error = find_room(mqtt, out->head + out->payload);
     if (error == TH_OK)
-        put_whole(mqtt, out);
+        mqtt->tx_at = put_whole(mqtt, out);
     return error;
 }
 
@@ -134,54 +197,68 @@ static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *o
 
 /* Into the outbox, piece by piece, with its topic in full. */
 static bool store(struct th_mqtt *mqtt, const struct th_publish_out *out,
-                  enum th_outbox_state state)
+                  const struct th_outbox_entry *entry)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    bool streamed = out->publish->source != NULL;
-    const struct th_outbox_entry entry = {.id = out->id,
-                                          .state = (uint8_t)state,
-                                          .qos = (uint8_t)out->publish->qos,
-                                          .len = out->head + (streamed ? 0 : out->payload),
-                                          .extra = streamed ? out->publish : NULL};
     uint8_t piece[PIECE];
     for (uint32_t done = 0; done < out->head;) {
         struct th_writer writer = {.at = piece, .end = piece + sizeof piece, .skip = done};
         th_mqtt_write_publish(&writer, mqtt, out);
         struct th_span bytes = {piece, (size_t)(writer.at - piece)};
-        if (!(done == 0 ? outbox->ops->add(outbox->ctx, &entry, bytes)
+        if (!(done == 0 ? outbox->ops->add(outbox->ctx, entry, bytes)
                         : outbox->ops->append(outbox->ctx, bytes)))
             return false;
         done += (uint32_t)bytes.len;
     }
-    return streamed || out->payload == 0 || outbox->ops->append(outbox->ctx, out->publish->payload);
+    return entry->extra != NULL || out->payload == 0 ||
+           outbox->ops->append(outbox->ctx, out->publish->payload);
 }
 
-/* True when this message may leave at once: nothing goes before it, and there is room. */
+/* True when this message may leave at once: nothing goes before it, and there is room, with an
+ * alias too. */
 static bool may_leave(struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
-    return mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & (TH_TODO_PUMP | TH_TODO_PART)) == 0 &&
+    return mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0 &&
            out->publish->source == NULL &&
            !TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum) &&
-           th_mqtt_make_room(mqtt, out->head + out->payload + 3) == TH_OK;
+           find_room(mqtt, out->head + out->payload + 3) == TH_OK;
 }
 
 static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *out, uint16_t *id)
 {
-    if (mqtt->config->outbox.ops == NULL)
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    if (outbox->ops == NULL)
         return TH_ERR_NO_OUTBOX;
     out->id = th_mqtt_new_id(mqtt);
     bool leaves = may_leave(mqtt, out);
-    if (out->id == 0 || !store(mqtt, out, leaves ? TH_OUTBOX_PUBLISHED : TH_OUTBOX_QUEUED))
+    struct th_outbox_entry entry = {.id = out->id,
+                                    .state = leaves ? TH_OUTBOX_PUBLISHED : TH_OUTBOX_QUEUED,
+                                    .qos = (uint8_t)out->publish->qos,
+                                    .len = out->head + out->payload};
+    uint8_t *end = mqtt->tx_at;
+    bool stored;
+    if (leaves && out->publish->alias == 0) {
+        end = put_whole(mqtt, out);
+        stored = outbox->ops->add(outbox->ctx, &entry, th_span_of(mqtt->tx_at, entry.len));
+    } else {
+        if (out->publish->source != NULL) {
+            entry.len = out->head;
+            entry.extra = out->publish;
+        }
+        stored = store(mqtt, out, &entry);
+        shorten(mqtt, out);
+        if (leaves && stored)
+            end = put_whole(mqtt, out);
+    }
+    if (out->id == 0 || !stored)
         return TH_ERR_OUTBOX_FULL;
     if (id != NULL)
         *id = out->id;
-    if (leaves) {
-        shorten(mqtt, out);
-        put_whole(mqtt, out);
+    mqtt->tx_at = end;
+    if (leaves)
         mqtt->inflight++;
-    } else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0) {
+    else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0)
         th_mqtt_pump(mqtt);
-    }
     return TH_OK;
 }
 
@@ -189,7 +266,8 @@ enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish
                               uint16_t *id)
 {
     struct th_publish_out out;
-    enum th_error error = th_mqtt_publish_out(mqtt, publish, &out);
+    enum th_error error =
+        TH_FAST ? prepare(mqtt, publish, &out) : th_mqtt_publish_out(mqtt, publish, &out);
     if (error == TH_OK && mqtt->state == TH_MQTT_CONNECTED)
         error = offered(mqtt, &out);
     if (error != TH_OK)

@@ -11,31 +11,54 @@
 
 /* ---- PUBLISH ---- */
 
-/* Topic, identifier and properties; the reader stands on the payload then. */
-static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                             struct th_mqtt_message *message)
+/* The properties of a message, beyond the one byte that says there are none. */
+static unsigned read_properties(struct th_mqtt *mqtt, struct th_span body, size_t *at,
+                                struct th_mqtt_message *message)
+{
+    struct th_reader reader = th_reader_of(body);
+    th_read(&reader, *at);
+    unsigned step =
+        mqtt->config->version->read(mqtt, &reader, TH_PLACE_PUBLISH_IN, &message->properties);
+    *at = (size_t)(reader.at - body.at);
+    return step;
+}
+
+/* Topic, identifier and properties; `*at` is where the payload begins. */
+static inline unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+                                    size_t *at, struct th_mqtt_message *message)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
     unsigned qos = first >> 1 & 3;
     message->qos = (enum th_mqtt_qos)qos;
     message->dup = (first & 8) != 0;
     message->retain = (first & 1) != 0;
-    if (TH_RULE(publish_qos_3, qos == 3) || TH_RULE(dup_qos0, qos == 0 && message->dup))
-        return TH_MALFORMED;
-    message->topic = th_read_text(reader);
-    mqtt->rx_id = qos > 0 ? th_read_u16(reader) : 0;
-    if (qos > 0 && TH_RULE(publish_id_zero_received, mqtt->rx_id == 0 && !reader->failed))
-        return TH_PROTOCOL_ERROR;
     message->properties = (struct th_span){NULL, 0};
-    unsigned step = TH_STEP_ON;
-    if (version->read != NULL)
-        step = version->read(mqtt, reader, TH_PLACE_PUBLISH_IN, &message->properties);
-    if (reader->failed)
+    if (TH_RULE(publish_qos_3, qos == 3) || TH_RULE(dup_qos0, (first & 0x0E) == 8))
         return TH_MALFORMED;
-    if (step == TH_STEP_ON && version->message != NULL)
-        step = version->message(mqtt, message);
-    if (step != TH_STEP_ON)
-        return step;
+    size_t head = 2;
+    if (body.len >= head)
+        head += (size_t)(body.at[0] << 8 | body.at[1]) + (qos > 0 ? 2 : 0);
+    if (body.len < head)
+        return TH_MALFORMED;
+    message->topic = (struct th_span){body.at + 2, head - 2};
+    if (qos > 0) {
+        message->topic.len -= 2;
+        mqtt->rx_id = (uint16_t)(body.at[head - 2] << 8 | body.at[head - 1]);
+        if (TH_RULE(publish_id_zero_received, mqtt->rx_id == 0))
+            return TH_PROTOCOL_ERROR;
+    }
+    *at = head;
+    if (version->level == 5) {
+        unsigned step = TH_STEP_ON;
+        if (body.len > head && body.at[head] == 0)
+            *at = head + 1;
+        else
+            step = read_properties(mqtt, body, at, message);
+        if (step == TH_STEP_ON && (message->properties.len > 0 || message->topic.len == 0))
+            step = version->message(mqtt, message);
+        if (step != TH_STEP_ON)
+            return step;
+    }
     if (th_topic_name_valid(message->topic))
         return TH_STEP_ON;
     return th_utf8_valid(message->topic) ? TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME, 0x90) : TH_MALFORMED;
@@ -76,16 +99,17 @@ static unsigned accept_whole(struct th_mqtt *mqtt, unsigned qos)
     return TH_STEP_ON;
 }
 
-static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                           struct th_mqtt_event *event)
+static inline unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+                                  struct th_mqtt_event *event)
 {
     struct th_mqtt_message *message = &event->u.message;
-    unsigned step = read_publish(mqtt, first, reader, message);
+    size_t at;
+    unsigned step = read_publish(mqtt, first, body, &at, message);
     if (step != TH_STEP_ON)
         return step;
     event->kind = TH_MQTT_EVENT_MESSAGE;
-    message->payload = (struct th_span){reader->at, th_read_left(reader)};
-    message->payload_len = (uint32_t)message->payload.len;
+    message->payload = (struct th_span){body.at + at, body.len - at};
+    message->payload_len = (uint32_t)(body.len - at);
     if (message->qos == TH_MQTT_QOS0)
         return TH_STEP_EVENT;
     step = count_inbound(mqtt);
@@ -179,6 +203,16 @@ static unsigned on_ack(struct th_mqtt *mqtt, uint8_t first, struct th_reader *re
     if (TH_RULE(packet_id_zero, event->u.ack.id == 0))
         return TH_PROTOCOL_ERROR;
     return first == TH_PUBREL ? on_pubrel(mqtt, event->u.ack.id) : on_answer(mqtt, first, event);
+}
+
+/* The usual PUBACK, of nothing but its identifier. */
+static inline unsigned on_puback(struct th_mqtt *mqtt, struct th_span body,
+                                 struct th_mqtt_event *event)
+{
+    event->u.ack = (struct th_mqtt_ack){.id = (uint16_t)(body.at[0] << 8 | body.at[1])};
+    if (TH_RULE(packet_id_zero, event->u.ack.id == 0))
+        return TH_PROTOCOL_ERROR;
+    return on_answer(mqtt, TH_PUBACK, event);
 }
 
 /* ---- SUBACK, UNSUBACK ---- */
@@ -336,9 +370,9 @@ static unsigned on_pingresp(struct th_mqtt *mqtt, size_t len)
 static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
                          struct th_mqtt_event *event)
 {
+    if (first >> 4 == TH_PUBLISH >> 4)
+        return on_publish(mqtt, first, body, event);
     struct th_reader reader = th_reader_of(body);
-    if (first >> 4 == TH_PUBLISH >> 4 && mqtt->state == TH_MQTT_CONNECTED)
-        return on_publish(mqtt, first, &reader, event);
     switch (first) {
     case TH_CONNACK: return on_connack(mqtt, &reader, event);
     case TH_PUBACK:
@@ -449,8 +483,9 @@ static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t tota
         if (!gather(mqtt, need))
             return TH_STEP_WAIT;
     }
-    struct th_reader reader = th_reader_of(th_span_of(at + header, mqtt->rx_have - header));
-    unsigned step = read_publish(mqtt, at[0], &reader, message);
+    size_t payload_at;
+    unsigned step = read_publish(mqtt, at[0], th_span_of(at + header, mqtt->rx_have - header),
+                                 &payload_at, message);
     if (step == TH_STEP_ON && message->qos > TH_MQTT_QOS0)
         step = count_inbound(mqtt);
     if (step != TH_STEP_ON)
@@ -540,16 +575,27 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         return receive_payload(mqtt, event);
     if (there == 0)
         return TH_STEP_WAIT;
-    if (mqtt->rx_have == 0 && there >= 2) {
-        uint32_t len = 0;
-        uint32_t header = read_header(at, there, &len);
-        if (header >= 2 && header <= 3 && header + len <= there &&
-            header + len <= mqtt->config->rx_room && (header == 2 || at[2] != 0)) {
-            unsigned step = check_header(mqtt, at[0], header + len);
-            mqtt->rx_at += header + len;
-            return step == TH_STEP_ON ? dispatch(mqtt, at[0], th_span_of(at + header, len), event)
-                                      : step;
-        }
+    if (mqtt->rx_have > 0 || there < 4)
+        return receive_pieces(mqtt, event);
+    /* A whole packet of usual length is read where it lies. */
+    uint32_t header = 2;
+    uint32_t len = at[1];
+    if (len > 0x7F) {
+        header = 3;
+        len = (len & 0x7F) | (uint32_t)at[2] << 7;
+        if (at[2] == 0 || at[2] > 0x7F)
+            return receive_pieces(mqtt, event);
     }
-    return receive_pieces(mqtt, event);
+    if (header + len > there || header + len > mqtt->inbound_whole)
+        return receive_pieces(mqtt, event);
+    mqtt->rx_at = at + header + len;
+    struct th_span body = {at + header, len};
+    if (TH_FAST && mqtt->state == TH_MQTT_CONNECTED) {
+        if (at[0] >> 4 == TH_PUBLISH >> 4)
+            return on_publish(mqtt, at[0], body, event);
+        if (at[0] == TH_PUBACK && len == 2)
+            return on_puback(mqtt, body, event);
+    }
+    unsigned step = check_header(mqtt, at[0], header + len);
+    return step == TH_STEP_ON ? dispatch(mqtt, at[0], body, event) : step;
 }

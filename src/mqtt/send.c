@@ -306,20 +306,27 @@ static uint32_t distance(const struct th_mqtt *mqtt, uint16_t from)
     return nearest;
 }
 
-uint16_t th_mqtt_new_id(struct th_mqtt *mqtt)
+/* Counts how many unused identifiers follow the last; false when all are taken. */
+static bool find_free(struct th_mqtt *mqtt)
 {
-    /* All used identifiers seen once tell how many free ones follow; a new walk is needed only when
-     * those are spent. */
     if (th_mqtt_pending(mqtt) >= UINT16_MAX - TH_MQTT_REQUESTS_MAX)
-        return 0;
-    while (TH_RULE(packet_id_in_use, mqtt->ids_free == 0)) {
+        return false;
+    for (;;) {
         uint32_t free = distance(mqtt, mqtt->last_id) - 1;
         mqtt->ids_free = (uint16_t)free;
-        if (free == 0)
-            mqtt->last_id++;
+        if (free > 0)
+            return true;
+        mqtt->last_id++;
     }
-    mqtt->ids_free--;
-    if (++mqtt->last_id == 0 && TH_VALUE(packet_id_zero, true, false))
-        return th_mqtt_new_id(mqtt);
+}
+
+uint16_t th_mqtt_new_id(struct th_mqtt *mqtt)
+{
+    do {
+        if (TH_RULE(packet_id_in_use, mqtt->ids_free == 0) && !find_free(mqtt))
+            return 0;
+        mqtt->ids_free--;
+        mqtt->last_id++;
+    } while (TH_RULE(packet_id_zero, mqtt->last_id == 0));
     return mqtt->last_id;
 }

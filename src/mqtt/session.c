@@ -63,6 +63,11 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
         mqtt->inflight_maximum = th_mqtt_is_5(mqtt) ? UINT16_MAX : TH_MQTT_INFLIGHT_311;
     if (th_mqtt_is_5(mqtt) && config->receive_maximum > 0)
         mqtt->inbound_maximum = config->receive_maximum;
+    mqtt->inbound_largest = UINT32_MAX;
+    if (th_mqtt_is_5(mqtt) && config->maximum_packet_size > 0)
+        mqtt->inbound_largest = config->maximum_packet_size;
+    mqtt->inbound_whole =
+        mqtt->inbound_largest < config->rx_room ? mqtt->inbound_largest : (uint32_t)config->rx_room;
     return TH_OK;
 }
 

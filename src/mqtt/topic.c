@@ -16,7 +16,7 @@ bool th_utf8_valid(struct th_span text)
 
 bool th_topic_name_valid(struct th_span name)
 {
-    return length_valid(name) && th_utf8_check(name, true);
+    return length_valid(name) && (th_utf8_common(name) || th_utf8_check(name, true));
 }
 
 /* '+' fills a whole level; '#' does too, and is the last one. */
