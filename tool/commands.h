@@ -18,6 +18,7 @@ int user_main(int argc, char **argv);
 int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);
 int tls_main(int argc, char **argv);
+int demo_main(int argc, char **argv);
 
 /* Finds argv[0] among the commands and runs it; without it, or with --help, lists them. `group` is
  * "ca", or "" for the tool itself. */

@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"pub", pub_main, "publishes a message, a file, or lines"},
     {"sub", sub_main, "subscribes and prints what arrives"},
     {"tls", tls_main, "judges a server as a device would, and explains"},
+    {"demo", demo_main, "shows the whole story with a real broker"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
