@@ -46,6 +46,16 @@ static int choose_hash(const struct th_bearssl_handshake *handshake, unsigned ac
     return 0;
 }
 
+static void load(struct th_bearssl_signing *signing, const struct th_identity *identity)
+{
+    bool known;
+    th_bearssl_key_read(&signing->key, identity->key, &known); /* it was tried before */
+    for (uint8_t i = 0; i < identity->chain_count; i++) {
+        signing->chain[i].data = (unsigned char *)(uintptr_t)identity->chain[i].at;
+        signing->chain[i].data_len = identity->chain[i].len;
+    }
+}
+
 static void choose(const br_ssl_client_certificate_class **ctx, const br_ssl_client_context *client,
                    uint32_t auth_types, br_ssl_client_certificate *choice)
 {
@@ -61,10 +71,11 @@ static void choose(const br_ssl_client_certificate_class **ctx, const br_ssl_cli
         handshake->auth_unusable = true;
         return;
     }
+    load(&handshake->signing, identity);
     handshake->tls->presented = true;
     choice->auth_type = rsa ? BR_AUTH_RSA : BR_AUTH_ECDSA;
     choice->hash_id = hash;
-    choice->chain = handshake->chain;
+    choice->chain = handshake->signing.chain;
     choice->chain_len = identity->chain_count;
 }
 
@@ -96,7 +107,7 @@ static size_t sign(struct th_bearssl_handshake *handshake, int hash, const uint8
 {
     const struct th_identity *identity = handshake->tls->config->identity;
     const struct th_bearssl_profile *profile = handshake->tls->profile;
-    const struct th_bearssl_key *key = &handshake->key;
+    const struct th_bearssl_key *key = &handshake->signing.key;
     if (identity->sign)
         return identity->sign(identity->user, digest, digest_len, into, room);
     if (!key->rsa)
@@ -139,67 +150,58 @@ static const br_ssl_client_certificate_class callbacks = {
 /* ---- set-up ---- */
 
 /* Only when the file does not say its public key is it computed: one multiplication. */
-static bool ec_belongs(const struct th_bearssl_handshake *handshake, const br_ec_public_key *public)
+static bool ec_belongs(const struct th_bearssl_key *key, const br_ec_public_key *public,
+                       const br_ec_impl *ec)
 {
-    const struct th_bearssl_key *key = &handshake->key;
     uint8_t computed[BR_EC_KBUF_PUB_MAX_SIZE];
     struct th_span point = key->ec_point;
     if (key->ec.curve != public->curve)
         return false;
-    if (point.len == 0) {
-        const br_ec_impl *ec = handshake->tls->profile->ec;
+    if (point.len == 0)
         point = th_span_of(computed, ec->mulgen(computed, key->ec.x, key->ec.xlen, key->ec.curve));
-    }
     return th_span_equal(point, th_span_of(public->q, public->qlen));
 }
 
-static enum th_error belongs(const struct th_bearssl_handshake *handshake,
-                             const br_x509_pkey *public)
+static bool belongs(const struct th_bearssl_key *key, const br_x509_pkey *public,
+                    const br_ec_impl *ec)
 {
-    const struct th_bearssl_key *key = &handshake->key;
-    bool same = false;
-    if (key->rsa && public->key_type == BR_KEYTYPE_RSA)
-        same = th_span_equal(key->rsa_modulus, th_span_of(public->key.rsa.n, public->key.rsa.nlen));
-    if (!key->rsa && public->key_type == BR_KEYTYPE_EC)
-        same = ec_belongs(handshake, &public->key.ec);
-    return same ? TH_OK : TH_ERR_KEY_MISMATCH;
+    if (key->rsa)
+        return public->key_type == BR_KEYTYPE_RSA &&
+               th_span_equal(key->rsa_modulus, th_span_of(public->key.rsa.n, public->key.rsa.nlen));
+    return public->key_type == BR_KEYTYPE_EC && ec_belongs(key, &public->key.ec, ec);
 }
 
-static enum th_error key_init(struct th_bearssl_handshake *handshake, const br_x509_pkey *public)
+static enum th_error check_key(const struct th_identity *identity, const br_x509_pkey *public,
+                               const struct th_bearssl_profile *profile)
 {
-    const struct th_identity *identity = handshake->tls->config->identity;
-    const struct th_bearssl_profile *profile = handshake->tls->profile;
     bool rsa = identity->kind == TH_KEY_RSA, known;
+    struct th_bearssl_key key;
     if (identity->native_key)
         return TH_ERR_CONFIG; /* BearSSL has no such thing */
     if (identity->sign)
         return (public->key_type == BR_KEYTYPE_RSA) == rsa ? TH_OK : TH_ERR_KEY_MISMATCH;
-    if (!th_bearssl_key_read(&handshake->key, identity->key, &known))
+    if (!th_bearssl_key_read(&key, identity->key, &known))
         return TH_ERR_FILE_FORMAT;
-    if (!known || handshake->key.rsa != rsa || (rsa && handshake->key.rsa_key.n_bitlen < 2048))
+    if (!known || key.rsa != rsa || (rsa && key.rsa_key.n_bitlen < 2048))
         return TH_ERR_KEY_KIND;
     if (rsa ? !rsa_signer(profile) : !profile->ecdsa_sign)
         return TH_ERR_KEY_KIND;
-    if (!rsa && handshake->key.ec.curve != BR_EC_secp256r1)
+    if (!rsa && key.ec.curve != BR_EC_secp256r1)
         return TH_ERR_KEY_KIND;
-    return belongs(handshake, public);
+    return belongs(&key, public, profile->ec) ? TH_OK : TH_ERR_KEY_MISMATCH;
 }
 
 enum th_error th_bearssl_auth_init(struct th_bearssl_handshake *handshake)
 {
     const struct th_identity *identity = handshake->tls->config->identity;
+    br_x509_trust_anchor own;
     handshake->auth_class = &callbacks;
     br_ssl_client_set_client_certificate(&handshake->tls->client, &handshake->auth_class);
     if (!identity)
         return TH_OK;
     if (identity->chain_count > TH_TRUST_CHAIN_MAX)
         return TH_ERR_CONFIG;
-    for (uint8_t i = 0; i < identity->chain_count; i++) {
-        handshake->chain[i].data = (unsigned char *)(uintptr_t)identity->chain[i].at;
-        handshake->chain[i].data_len = identity->chain[i].len;
-    }
-    br_x509_trust_anchor own;
     if (!th_bearssl_anchor(&own, identity->chain[0]))
         return TH_ERR_CERT_MALFORMED;
-    return key_init(handshake, &own.pkey);
+    return check_key(identity, &own.pkey, handshake->tls->profile);
 }

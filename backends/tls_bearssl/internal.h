@@ -8,29 +8,38 @@
 
 #include "backends/tls_bearssl/der.h"
 
-/* Lives in the lent memory, for one handshake. `x509` must come first in its part and `auth_class`
- * in its own: BearSSL calls back with their addresses. */
-struct th_bearssl_handshake {
-    const br_x509_class *x509;
-    struct th_bearssl *tls;
-    br_x509_minimal_context minimal;
+/* Needed until the server's chain is judged. */
+struct th_bearssl_judging {
     struct th_trust_check check;
-    struct th_failure policy_failure;
-    br_rsa_pkcs1_vrfy rsa_verify;
-    int anchor;          /* the index of the one that ended the chain, -1 before */
-    bool anchor_tried;   /* an anchor had the issuer's name */
-    bool worked;         /* a public-key operation was done in this step */
-    bool chain_seen;     /* so it is a full handshake */
-    bool path_complete;  /* an anchor signed the last certificate */
-    uint8_t certificate; /* its index in the chain as sent */
+    br_x509_trust_anchor anchors[TH_BEARSSL_ANCHORS]; /* and more behind, as lent */
+};
 
-    const br_ssl_client_certificate_class *auth_class;
+/* Needed from the certificate request on, which comes after the chain. */
+struct th_bearssl_signing {
     struct th_bearssl_key key;
     br_x509_certificate chain[TH_TRUST_CHAIN_MAX];
-    bool sign_failed, auth_unusable;
+};
 
+/* Lives in the lent memory, for one handshake. BearSSL calls back with the addresses of `x509` and
+ * of `auth_class`. */
+struct th_bearssl_handshake {
+    const br_x509_class *x509;
+    const br_ssl_client_certificate_class *auth_class;
+    struct th_bearssl *tls;
+    br_x509_minimal_context minimal;
+    br_rsa_pkcs1_vrfy rsa_verify;
+    int anchor;         /* the index of the one that ended the chain, -1 before */
+    bool anchor_tried;  /* an anchor had the issuer's name */
+    bool worked;        /* a public-key operation was done in this step */
+    bool chain_seen;    /* so it is a full handshake */
+    bool path_complete; /* an anchor signed the last certificate */
+    bool sign_failed, auth_unusable;
+    uint8_t certificate; /* its index in the chain as sent */
     uint8_t anchor_count;
-    br_x509_trust_anchor anchors[TH_BEARSSL_ANCHORS]; /* and more behind, as lent */
+    union {
+        struct th_bearssl_judging judging;
+        struct th_bearssl_signing signing;
+    };
 };
 
 /* engine.c: a fresh engine of the profile; false when the profile offers no suite. */
@@ -40,7 +49,7 @@ bool th_bearssl_engine_init(struct th_bearssl *tls);
 enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_t anchor_room,
                                    const char *server_name);
 
-/* auth.c: reads our certificate and key, and sees that they belong together. */
+/* auth.c: sees that our certificate and key can be read and belong together. */
 enum th_error th_bearssl_auth_init(struct th_bearssl_handshake *handshake);
 
 /* error.c: the failure for the engine's last error. */

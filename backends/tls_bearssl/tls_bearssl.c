@@ -22,8 +22,6 @@ static void forget_handshake(struct th_bearssl *tls)
 {
     br_ssl_engine_set_x509(&tls->client.eng, NULL);
     br_ssl_client_set_client_certificate(&tls->client, NULL);
-    if (tls->handshake)
-        th_tls_wipe(&tls->handshake->key, sizeof tls->handshake->key);
     tls->handshake = NULL;
 }
 

@@ -31,13 +31,13 @@ static struct th_bearssl_handshake *from_signature(const void *signature)
 /* `key` lies in the array of anchors exactly when an anchor is being tried. */
 static void note(struct th_bearssl_handshake *handshake, const void *key, bool good)
 {
-    uintptr_t offset = (uintptr_t)key - (uintptr_t)handshake->anchors;
+    uintptr_t offset = (uintptr_t)key - (uintptr_t)handshake->judging.anchors;
     handshake->worked = true;
-    if (offset >= handshake->anchor_count * sizeof handshake->anchors[0])
+    if (offset >= handshake->anchor_count * sizeof handshake->judging.anchors[0])
         return;
     handshake->anchor_tried = true;
     if (good)
-        handshake->anchor = (int)(offset / sizeof handshake->anchors[0]);
+        handshake->anchor = (int)(offset / sizeof handshake->judging.anchors[0]);
 }
 
 static uint32_t ecdsa_verify(const br_ec_impl *impl, const void *hash, size_t hash_len,
@@ -82,7 +82,7 @@ static void start_cert(const br_x509_class **ctx, uint32_t length)
     struct th_bearssl_handshake *handshake = of(ctx);
     if (handshake->path_complete)
         return;
-    th_trust_certificate(&handshake->check, length);
+    th_trust_certificate(&handshake->judging.check, length);
     if (chain_wanted(handshake) || handshake->certificate == 0)
         handshake->minimal.vtable->start_cert(&handshake->minimal.vtable, length);
 }
@@ -93,7 +93,7 @@ static void append(const br_x509_class **ctx, const unsigned char *bytes, size_t
     br_x509_minimal_context *minimal = &handshake->minimal;
     if (handshake->path_complete)
         return;
-    th_trust_feed(&handshake->check, bytes, len);
+    th_trust_feed(&handshake->judging.check, bytes, len);
     if (!chain_wanted(handshake) && handshake->certificate != 0)
         return;
     minimal->vtable->append(&minimal->vtable, bytes, len);
@@ -109,7 +109,7 @@ static void end_cert(const br_x509_class **ctx)
     struct th_bearssl_handshake *handshake = of(ctx);
     if (handshake->path_complete)
         return;
-    th_trust_certificate_end(&handshake->check);
+    th_trust_certificate_end(&handshake->judging.check);
     if (chain_wanted(handshake) || handshake->certificate == 0)
         handshake->minimal.vtable->end_cert(&handshake->minimal.vtable);
     if (handshake->certificate < UINT8_MAX)
@@ -140,13 +140,13 @@ static unsigned end_chain(const br_x509_class **ctx)
                                                          : th_bearssl_x509_error((int)error);
         library.detail = (int32_t)error;
         if (error == 0 && handshake->anchor >= 0)
-            th_trust_anchor(&handshake->check, trust->anchors[handshake->anchor]);
+            th_trust_anchor(&handshake->judging.check, trust->anchors[handshake->anchor]);
     } else if (handshake->minimal.pkey.key_type == 0) {
         library = th_failure_of(TH_ERR_TRUST_MALFORMED);
     }
-    th_trust_end(&handshake->check, &policy);
+    th_trust_end(&handshake->judging.check, &policy);
     if (library.error == TH_OK && policy.error == TH_OK) {
-        handshake->tls->server = *th_trust_result(&handshake->check);
+        handshake->tls->server = *th_trust_result(&handshake->judging.check);
         return 0;
     }
     handshake->tls->failure = *th_trust_worse(&policy, &library);
@@ -185,7 +185,7 @@ static enum th_error anchors(struct th_bearssl_handshake *handshake, size_t room
         return TH_ERR_MEMORY_HANDSHAKE;
     for (; handshake->anchor_count < trust->anchor_count; handshake->anchor_count++) {
         uint8_t index = handshake->anchor_count;
-        if (!th_bearssl_anchor(&handshake->anchors[index], trust->anchors[index]))
+        if (!th_bearssl_anchor(&handshake->judging.anchors[index], trust->anchors[index]))
             return TH_ERR_CERT_MALFORMED;
     }
     return TH_OK;
@@ -203,7 +203,8 @@ enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_
     handshake->x509 = &judge;
     handshake->anchor = -1;
     handshake->rsa_verify = br_ssl_engine_get_rsavrfy(&tls->client.eng);
-    br_x509_minimal_init(minimal, &br_sha256_vtable, handshake->anchors, handshake->anchor_count);
+    br_x509_minimal_init(minimal, &br_sha256_vtable, handshake->judging.anchors,
+                         handshake->anchor_count);
     br_x509_minimal_set_time(minimal, 1, 0); /* any: its verdict is taken back, and no clock read */
     br_x509_minimal_set_ecdsa(minimal, profile->ec, ecdsa_verify);
     if (handshake->rsa_verify)
@@ -212,6 +213,6 @@ enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_
     br_x509_minimal_set_hash(minimal, br_sha384_ID, profile->sha384);
     br_x509_minimal_set_hash(minimal, br_sha512_ID, profile->sha512);
     br_ssl_engine_set_x509(&tls->client.eng, &handshake->x509);
-    th_trust_begin(&handshake->check, tls->config->trust, &th_bearssl_hashes, server_name);
+    th_trust_begin(&handshake->judging.check, tls->config->trust, &th_bearssl_hashes, server_name);
     return TH_OK;
 }
