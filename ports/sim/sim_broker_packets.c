@@ -107,7 +107,8 @@ static bool on_connect(struct sim_connection *connection, struct sim_in *in)
         return true; /* the client closes */
     }
     char client_id[64] = "";
-    memcpy(client_id, connect.client_id.at, connect.client_id.len);
+    for (size_t i = 0; i < connect.client_id.len; i++)
+        client_id[i] = (char)connect.client_id.at[i];
     bool clean = (connect.flags & 2) != 0;
     bool present = sim_enter_session(connection, client_id, clean);
     uint16_t most = broker->options.inflight_max;

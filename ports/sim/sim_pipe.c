@@ -42,12 +42,6 @@ struct th_sim_pipe {
 
 static void free_pipe(struct th_sim_pipe *pipe)
 {
-    if (pipe->before != NULL)
-        pipe->before->next = pipe->next;
-    else
-        pipe->sim->pipes = pipe->next;
-    if (pipe->next != NULL)
-        pipe->next->before = pipe->before;
     free(pipe->flows[UP].ring);
     free(pipe->flows[DOWN].ring);
     free(pipe);
@@ -55,14 +49,25 @@ static void free_pipe(struct th_sim_pipe *pipe)
 
 static void free_if_unused(struct th_sim_pipe *pipe)
 {
-    if (!pipe->near.open && !pipe->far.open && pipe->events == 0)
-        free_pipe(pipe);
+    if (pipe->near.open || pipe->far.open || pipe->events > 0)
+        return;
+    if (pipe->before != NULL)
+        pipe->before->next = pipe->next;
+    else
+        pipe->sim->pipes = pipe->next;
+    if (pipe->next != NULL)
+        pipe->next->before = pipe->before;
+    free_pipe(pipe);
 }
 
 void th_sim_pipes_free(struct th_sim *sim)
 {
-    while (sim->pipes != NULL)
-        free_pipe(sim->pipes);
+    struct th_sim_pipe *next;
+    for (struct th_sim_pipe *pipe = sim->pipes; pipe != NULL; pipe = next) {
+        next = pipe->next;
+        free_pipe(pipe);
+    }
+    sim->pipes = NULL;
 }
 
 static void later(struct th_sim_pipe *pipe, uint32_t in_ms, void (*call)(void *, uint32_t),
@@ -139,10 +144,11 @@ static uint32_t arrival(struct th_sim_pipe *pipe, struct flow *flow)
 static size_t flow_read(struct flow *flow, uint8_t *into, size_t room)
 {
     size_t len = room < flow->arrived ? room : flow->arrived;
+    if (flow->room == 0)
+        return 0;
     for (size_t i = 0; i < len; i++)
         into[i] = flow->ring[(flow->head + i) % flow->room];
-    if (len > 0)
-        flow->head = (flow->head + len) % flow->room;
+    flow->head = (flow->head + len) % flow->room;
     flow->arrived -= len;
     return len;
 }

@@ -10,8 +10,8 @@ struct sim_session *sim_session_new(const char *client_id)
 {
     struct sim_session *session = th_sim_room(NULL, sizeof *session);
     *session = (struct sim_session){.next = NULL};
-    session->client_id = th_sim_room(NULL, strlen(client_id) + 1);
-    strcpy(session->client_id, client_id);
+    size_t size = strlen(client_id) + 1;
+    session->client_id = memcpy(th_sim_room(NULL, size), client_id, size);
     return session;
 }
 
