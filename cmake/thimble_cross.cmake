@@ -62,6 +62,9 @@ function(thimble_image name script)
     target_link_options(${name} PRIVATE -T ${script} -L${CMAKE_CURRENT_SOURCE_DIR}
         -Wl,--gc-sections -Wl,--no-warn-rwx-segments
         -Wl,-Map,$<TARGET_FILE_DIR:${name}>/${name}.map)
+    # Nothing is inlined into the main loop: each frame would lie under every call of the
+    # handshake, the deepest of all.
+    target_compile_options(${name} PRIVATE -fno-inline)
     # lwIP and the port call each other, hence one group.
     target_link_libraries(${name} PRIVATE thimble_flags -Wl,--start-group ${arg_LIBS}
         ${THIMBLE_LIBC} -Wl,--end-group)

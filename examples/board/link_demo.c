@@ -156,14 +156,12 @@ static void wait_for_work(void)
 
 static void run_once(void)
 {
-    struct th_link_event event;
-
     demo.board.system.ops->feed_watchdog(NULL);
     th_lwip_poll(&demo.lwip);
     th_cpu_mark(MARK_LOOP_NETWORK);
-    while (th_link_next(&demo.link, th_timer_now_ms(), &event)) {
+    while (th_link_next(&demo.link, th_timer_now_ms(), &demo.event)) {
         th_cpu_mark(MARK_LOOP_LINK);
-        on_link(&event);
+        on_link(&demo.event);
         th_cpu_mark(MARK_LOOP_EVENT);
         th_lwip_poll(&demo.lwip);
     }

@@ -27,6 +27,7 @@ struct demo {
     struct th_board board;
     struct th_lwip lwip;
     struct th_link link;
+    struct th_link_event event;
     struct th_link_config link_config;
     struct th_mqtt mqtt;
     struct th_mqtt_config mqtt_config;
@@ -73,7 +74,7 @@ void demo_text_put(void *text, char c);
 #define TEXT(text, ...) th_print(demo_text_put, (text), __VA_ARGS__)
 
 /* loan.c: handshake memory, lent to a history of telemetry while there is no handshake. */
-#define LOAN_BYTES 6144
+#define LOAN_BYTES 4736
 extern const struct th_loan_ops demo_loan;
 void demo_loan_note(uint32_t value); /* forgotten at the next handshake */
 unsigned demo_loan_count(void);

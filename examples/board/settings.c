@@ -116,6 +116,7 @@ static void configure_mqtt(struct demo *demo)
         .client_id = th_span_str(demo->id),
         .will = &demo->will,
         .keep_alive_s = (uint16_t)th_host_param_number("keepalive", 30),
+        .answer_timeout_ms = th_host_param_number("answer", 0),
         .session_expiry_s = 3600,
         .rx = demo->mqtt_rx,
         .rx_room = sizeof(demo->mqtt_rx),

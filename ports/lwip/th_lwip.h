@@ -16,17 +16,19 @@
 struct pbuf;
 struct tcp_pcb;
 
+enum th_lwip_name {
+    TH_LWIP_NAME_IDLE,
+    TH_LWIP_NAME_ASKED,
+    TH_LWIP_NAME_FOUND,
+    TH_LWIP_NAME_MISSING,
+};
+
 /* Fields are private. One exists for each network card, for ever. */
 struct th_lwip {
     struct netif netif;
     bool (*poll_card)(struct netif *netif);
     struct {
-        enum {
-            TH_LWIP_NAME_IDLE,
-            TH_LWIP_NAME_ASKED,
-            TH_LWIP_NAME_FOUND,
-            TH_LWIP_NAME_MISSING
-        } state;
+        enum th_lwip_name state;
         ip_addr_t address;
         uint16_t port;
     } name;
@@ -49,8 +51,8 @@ void th_lwip_start(struct th_lwip *lwip, netif_init_fn start_card,
 /* Takes in what the card has received and runs lwIP's timers. Call it in each round of the loop. */
 void th_lwip_poll(struct th_lwip *lwip);
 
-/* Milliseconds until th_lwip_poll() must run even if nothing is received; 0 while the connection has
- * bytes that nobody has read. */
+/* Milliseconds until th_lwip_poll() must run even if nothing is received; 0 while the connection
+ * has bytes that nobody has read. */
 uint32_t th_lwip_deadline(const struct th_lwip *lwip);
 
 struct th_net th_lwip_net(struct th_lwip *lwip);

@@ -44,7 +44,7 @@ fi
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 child=
-trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 0' TERM INT
+trap '[ -z "$child" ] || { kill "$child" 2>/dev/null; wait "$child"; }; exit 0' TERM INT
 for _ in 1 2 3 4 5; do
     port=${BROKER_PORT:-$(free_port)}
     cat >mosquitto.conf <<CONF

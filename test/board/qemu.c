@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -181,6 +182,7 @@ void qemu_start(struct qemu *qemu, const char *const *parameters, const char *co
     unlink(qemu_path(qemu, "qmp"));
     qemu->pid = fork();
     if (qemu->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(in[0], 0);
         dup2(out[1], 1);
         dup2(out[1], 2);
