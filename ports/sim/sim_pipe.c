@@ -141,14 +141,19 @@ static uint32_t arrival(struct th_sim_pipe *pipe, struct flow *flow)
 
 /* ---- bytes ---- */
 
+/* The place of the i-th byte held; i may be the room itself. */
+static size_t place(const struct flow *flow, size_t i)
+{
+    size_t at = flow->head + i;
+    return at >= flow->room ? at - flow->room : at;
+}
+
 static size_t flow_read(struct flow *flow, uint8_t *into, size_t room)
 {
     size_t len = room < flow->arrived ? room : flow->arrived;
-    if (flow->room == 0)
-        return 0;
     for (size_t i = 0; i < len; i++)
-        into[i] = flow->ring[(flow->head + i) % flow->room];
-    flow->head = (flow->head + len) % flow->room;
+        into[i] = flow->ring[place(flow, i)];
+    flow->head = place(flow, len);
     flow->arrived -= len;
     return len;
 }
@@ -163,7 +168,7 @@ static void grow(struct flow *flow, size_t least)
         return;
     uint8_t *ring = th_sim_room(NULL, room);
     for (size_t i = 0; i < held; i++)
-        ring[i] = flow->ring[(flow->head + i) % flow->room];
+        ring[i] = flow->ring[place(flow, i)];
     free(flow->ring);
     flow->ring = ring;
     flow->room = room;
@@ -220,7 +225,7 @@ static size_t flow_write(struct th_sim_pipe *pipe, int way, const uint8_t *bytes
     taken = len < taken ? len : taken;
     grow(flow, held + taken);
     for (size_t i = 0; i < taken; i++)
-        flow->ring[(flow->head + held + i) % flow->room] = bytes[i];
+        flow->ring[place(flow, held + i)] = bytes[i];
     flow->flying += taken;
     for (size_t at = 0; at < taken;) {
         size_t segment = taken - at;
