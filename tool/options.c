@@ -15,7 +15,7 @@ static void help_row(const struct option *option)
 {
     char flags[64], letter[8] = "    ";
     if (option->letter)
-        snprintf(letter, sizeof letter, "-%c%s", option->letter, option->name ? ", " : "  ");
+        snprintf(letter, sizeof letter, "-%c%s", option->letter, option->name ? ", " : "");
     snprintf(flags, sizeof flags, "%s%s%s%s%s", letter, option->name ? "--" : "",
              option->name ? option->name : "", option->value ? " " : "",
              option->value ? option->value : "");
@@ -92,6 +92,12 @@ static int unknown(const struct usage *usage, const struct option *options, size
                     usage->command, said, near, usage->command);
     return fail(EXIT_USAGE, "thimble %s has no flag %s\nthimble %s --help", usage->command, said,
                 usage->command);
+}
+
+size_t options_append(struct option *options, size_t count, const struct option *rows, size_t more)
+{
+    memcpy(options + count, rows, more * sizeof *rows);
+    return count + more;
 }
 
 /* ---- values ---- */

@@ -55,6 +55,10 @@ struct usage {
 int options_take(const struct usage *usage, const struct option *options, size_t count, int argc,
                  char **argv, struct words *rest);
 
+/* Puts `more` rows behind the first `count` of `options`, and gives back how many there are then.
+ */
+size_t options_append(struct option *options, size_t count, const struct option *rows, size_t more);
+
 /* Rows that most commands share. */
 #define OPTION_ROW_DIR(into)                                                                      \
     {                                                                                             \

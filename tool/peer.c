@@ -16,12 +16,6 @@
 #define PLAIN_ROOM  16384
 #define SESSION_MAX TH_SESSION_OPENSSL
 
-void peer_flags_init(struct peer_flags *flags)
-{
-    flags->expiry_s = -1;
-    flags->properties_call = (struct option_call){properties_take, &flags->properties};
-}
-
 /* ---- flags ---- */
 
 static int check_trust(const struct peer_flags *flags)

@@ -43,91 +43,14 @@ struct peer_flags {
     bool debug;
 };
 
-/* The flags with another default than zero. */
+/* Before anything else: sets the flags with another default than zero. */
 void peer_flags_init(struct peer_flags *flags);
 
-#define PEER_ROWS_TLS(f)                                                                          \
-    {                                                                                             \
-        0,           "as",     "NAME", "be this device or user of the state directory",           \
-        OPTION_TEXT, &(f)->as, 0,      0},                                                        \
-        OPTION_ROW_DIR(&(f)->dir), {0,                                                            \
-                                    "cafile",                                                     \
-                                    "FILE",                                                       \
-                                    "CA certificates the server is trusted by, PEM or DER",       \
-                                    OPTION_TEXT,                                                  \
-                                    &(f)->cafile,                                                 \
-                                    0,                                                            \
-                                    0},                                                           \
-        {0, "cert", "FILE", "our certificate, with its chain", OPTION_TEXT, &(f)->cert, 0, 0},    \
-        {0, "key", "FILE", "its private key", OPTION_TEXT, &(f)->key, 0, 0},                      \
-        {0,           "pin",      "SHA256", "of the key of the server or its CA; again for more", \
-         OPTION_LIST, &(f)->pins, 0,        0},                                                   \
-        {0,           "fingerprint",                                                              \
-         "SHA",       "SHA-256 or SHA-1 of the server's certificate; again for more",             \
-         OPTION_LIST, &(f)->fingerprints,                                                         \
-         0,           0},                                                                         \
-        {0,           "fingerprint-instead",                                                      \
-         NULL,        "the fingerprint instead of a CA: no name, no dates",                       \
-         OPTION_FLAG, &(f)->fingerprint_instead,                                                  \
-         0,           0},                                                                         \
-        {0,           "server-name",     "NAME", "the name its certificate must have [the host]", \
-         OPTION_TEXT, &(f)->server_name, 0,      0},                                              \
-        {0,           "alpn",     "NAME", "application protocol the server must agree to",        \
-         OPTION_TEXT, &(f)->alpn, 0,      0},                                                     \
-        {0,                                                                                       \
-         "mfl",                                                                                   \
-         "BYTES",                                                                                 \
-         "ask for records of 512, 1024, 2048 or 4096 bytes",                                      \
-         OPTION_NUMBER,                                                                           \
-         &(f)->mfl,                                                                               \
-         512,                                                                                     \
-         4096},                                                                                   \
-        {0,           "tls-backend", "NAME", "openssl or bearssl [openssl]",                      \
-         OPTION_TEXT, &(f)->backend, 0,      0},                                                  \
-    {                                                                                             \
-        0, "insecure-bench-only", NULL, "trust any server: for a bench, never for use",           \
-            OPTION_FLAG, &(f)->insecure, 0, 0                                                     \
-    }
-
-#define PEER_ROWS_MQTT(f)                                                                            \
-    {'h',         "host",     "HOST", "name or address of the broker [localhost]",                   \
-     OPTION_TEXT, &(f)->host, 0,      0},                                                            \
-        {'p', "port", "PORT", "[8883; 1883 with --plaintext]", OPTION_NUMBER, &(f)->port, 1, 65535}, \
-        {0,           "plaintext",     NULL, "no TLS: everything can be read and altered",           \
-         OPTION_FLAG, &(f)->plaintext, 0,    0},                                                     \
-        {'V', "protocol-version", "VERSION", "5 or 311 [5]", OPTION_TEXT, &(f)->version, 0, 0},      \
-        {'i', "id", "ID", "client id [the broker gives one]", OPTION_TEXT, &(f)->id, 0, 0},          \
-        {'I',         "id-prefix",     "TEXT", "client id of this and the process id",               \
-         OPTION_TEXT, &(f)->id_prefix, 0,      0},                                                   \
-        {'u', "username", "NAME", "user name", OPTION_TEXT, &(f)->user, 0, 0},                       \
-        {'P', "pw", "PASSWORD", "password", OPTION_TEXT, &(f)->password, 0, 0},                      \
-        {'k', "keepalive", "SECONDS", "[60]", OPTION_NUMBER, &(f)->keepalive_s, 5, 65534},           \
-        {'c',         "disable-clean-session", NULL, "keep the session at the broker; needs -i",     \
-         OPTION_FLAG, &(f)->keep_session,      0,    0},                                             \
-        {'x',                                                                                        \
-         "session-expiry-interval",                                                                  \
-         "SECONDS",                                                                                  \
-         "how long it is kept, with -c [for ever]",                                                  \
-         OPTION_NUMBER,                                                                              \
-         &(f)->expiry_s,                                                                             \
-         0,                                                                                          \
-         4294967295},                                                                                \
-        {0,           "will-topic",     "TOPIC", "what the broker says when we are cut off",         \
-         OPTION_TEXT, &(f)->will_topic, 0,       0},                                                 \
-        {0, "will-payload", "TEXT", "", OPTION_TEXT, &(f)->will_payload, 0, 0},                      \
-        {0, "will-qos", "QOS", "", OPTION_NUMBER, &(f)->will_qos, 0, 2},                             \
-        {0, "will-retain", NULL, "", OPTION_FLAG, &(f)->will_retain, 0, 0},                          \
-        {'D',                                                                                        \
-         "property",                                                                                 \
-         "PACKET NAME VALUE",                                                                        \
-         "an MQTT 5 property of connect, will, publish ...",                                         \
-         OPTION_CALL,                                                                                \
-         &(f)->properties_call,                                                                      \
-         0,                                                                                          \
-         0},                                                                                         \
-    {                                                                                                \
-        'd', "debug", NULL, "say each step of the connection", OPTION_FLAG, &(f)->debug, 0, 0        \
-    }
+/* The rows of the flags above, behind a command's own `count` rows; give back how many there are
+ * then. `options` has room for PEER_OPTIONS_MAX. */
+#define PEER_OPTIONS_MAX 56
+size_t peer_options_tls(struct option *options, size_t count, struct peer_flags *flags);
+size_t peer_options_mqtt(struct option *options, size_t count, struct peer_flags *flags);
 
 #define PEER_PINS_MAX 8
 #define PEER_RX       65536

@@ -261,7 +261,7 @@ static const struct usage usage = {
 static int take(struct pub *pub, int argc, char **argv)
 {
     struct words rest = {0};
-    const struct option options[] = {
+    const struct option own[] = {
         {'t', "topic", "TOPIC", "what to publish on", OPTION_TEXT, &pub->topic, 0, 0},
         {'m', "message", "TEXT", "the message", OPTION_TEXT, &pub->message, 0, 0},
         {'f', "file", "FILE", "a file as the message, of any size", OPTION_TEXT, &pub->file, 0, 0},
@@ -276,12 +276,14 @@ static int take(struct pub *pub, int argc, char **argv)
         {'W', NULL, "SECONDS", "give up after so long [never]", OPTION_NUMBER, &pub->wait_s, 1,
          86400},
         OPTION_ROW_JSON,
-        PEER_ROWS_MQTT(&pub->flags),
-        PEER_ROWS_TLS(&pub->flags),
     };
     peer_flags_init(&pub->flags);
     pub->qos = 1;
-    int code = options_take(&usage, options, sizeof options / sizeof options[0], argc, argv, &rest);
+    struct option options[PEER_OPTIONS_MAX];
+    size_t count = options_append(options, 0, own, sizeof own / sizeof own[0]);
+    count = peer_options_mqtt(options, count, &pub->flags);
+    count = peer_options_tls(options, count, &pub->flags);
+    int code = options_take(&usage, options, count, argc, argv, &rest);
     return code == OPTION_GO_ON ? check(pub, &rest) : code;
 }
 

@@ -251,7 +251,7 @@ static const struct usage usage = {
 static int take(struct sub *sub, int argc, char **argv)
 {
     struct words rest = {0};
-    const struct option options[] = {
+    const struct option own[] = {
         {'t', "topic", "FILTER", "what to subscribe to; again for more", OPTION_LIST, &sub->topics,
          0, 0},
         {'T', "filter-out", "FILTER", "do not print these", OPTION_LIST, &sub->filter_out, 0, 0},
@@ -277,11 +277,13 @@ static int take(struct sub *sub, int argc, char **argv)
         {'E', NULL, NULL, "end when subscribed", OPTION_FLAG, &sub->exit_subscribed, 0, 0},
         {0, "json", NULL, "each message as one JSON object a line", OPTION_FLAG, &sub->style.json,
          0, 0},
-        PEER_ROWS_MQTT(&sub->flags),
-        PEER_ROWS_TLS(&sub->flags),
     };
     peer_flags_init(&sub->flags);
-    int code = options_take(&usage, options, sizeof options / sizeof options[0], argc, argv, &rest);
+    struct option options[PEER_OPTIONS_MAX];
+    size_t count = options_append(options, 0, own, sizeof own / sizeof own[0]);
+    count = peer_options_mqtt(options, count, &sub->flags);
+    count = peer_options_tls(options, count, &sub->flags);
+    int code = options_take(&usage, options, count, argc, argv, &rest);
     return code == OPTION_GO_ON ? check(sub, &rest) : code;
 }
 

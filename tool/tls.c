@@ -239,9 +239,10 @@ static const struct usage usage = {
 static int take(struct look *look, int argc, char **argv)
 {
     struct words rest = {0};
-    const struct option options[] = {PEER_ROWS_TLS(&look->flags), OPTION_ROW_JSON};
+    struct option options[PEER_OPTIONS_MAX] = {OPTION_ROW_JSON};
     peer_flags_init(&look->flags);
-    int code = options_take(&usage, options, sizeof options / sizeof options[0], argc, argv, &rest);
+    size_t count = peer_options_tls(options, 1, &look->flags);
+    int code = options_take(&usage, options, count, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     if (rest.count > 1 || (rest.count == 0 && !look->flags.as))

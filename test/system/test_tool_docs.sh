@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# What the tool says of itself holds together: help, man pages, completion, exit codes, installation.
+. "$THIMBLE_SOURCE/test/system/tool.sh"
+man=$THIMBLE_SOURCE/docs/man
+export PATH=$THIMBLE_BUILD/tool:$PATH
+
+# The man page as plain text, without hyphenation.
+page() { MANWIDTH=1000 MAN_KEEP_FORMATTING='' man --no-hyphenation --no-justification -l "$man/$1.1" | col -b; }
+flags_of() { # of a command, as its help lists them
+    "$thimble" $1 --help | grep -o '^  *-[-A-Za-z, ]*' | grep -o -- '--*[A-Za-z][a-z-]*' | sort -u
+}
+documented() { # COMMAND PAGE
+    local flag text
+    text=$(page "$2")
+    [ -n "$(flags_of "$1")" ] || return 1
+    for flag in $(flags_of "$1"); do
+        grep -qE -- "(^|[ ,])$flag( |,|$)" <<<"$text" || { echo "$2 lacks $flag"; return 1; }
+    done
+}
+while read -r command page; do
+    check "$page.1 describes every flag of thimble ${command/_/ }" documented "${command/_/ }" "$page"
+done <<'EOF'
+ca_init thimble-ca
+ca_show thimble-ca
+broker_init thimble-broker
+broker_run thimble-broker
+device_enrol thimble-device
+device_list thimble-device
+user_add thimble-user
+user_list thimble-user
+pub thimble-pub
+sub thimble-sub
+tls thimble-tls
+demo thimble-demo
+EOF
+for file in "$man"/*.1; do
+    check "$(basename "$file") has no roff warnings" sh -c \
+        "[ -z \"\$(man --warnings -E UTF-8 -l -Tutf8 -Z '$file' 2>&1 >/dev/null)\" ]"
+done
+codes() {
+    local text number
+    text=$(page thimble)
+    "$thimble" --exit-codes | while read -r number rest; do
+        grep -qE "^ +$number +" <<<"$text" && grep -qF "$rest" <<<"$text" || { echo "lacks $number"; exit 1; }
+    done
+}
+check "thimble.1 lists every exit code" codes
+commands() {
+    local text name rest
+    text=$(page thimble)
+    "$thimble" --help | sed -n 's/^  thimble \([a-z]*\).*/\1/p' | while read -r name rest; do
+        grep -q "thimble-$name(1)" <<<"$text" || { echo "lacks $name"; exit 1; }
+    done
+}
+check "and every command" commands
+
+# Completion, as bash would call it.
+. "$THIMBLE_SOURCE/tool/completion/thimble.bash"
+completes() { # EXPECTED words...: the last word is what is being completed
+    local expected=$1
+    shift
+    COMP_WORDS=("$@")
+    COMP_CWORD=$(($# - 1))
+    _thimble
+    printf '%s\n' "${COMPREPLY[@]}" | grep -qx -- "$expected" || { echo "got: ${COMPREPLY[*]}"; return 1; }
+}
+"$thimble" ca init >/dev/null && "$thimble" device enrol lamp >/dev/null && "$thimble" user add alice >/dev/null
+check "commands are completed" completes broker thimble bro
+check "verbs are completed" completes enrol thimble device en
+check "flags are completed" completes --replace thimble broker init --rep
+check "short flags are completed" completes -t thimble pub -
+check "names of devices are completed" completes lamp thimble pub --as la
+check "names of users are completed" completes alice thimble sub --as ""
+check "roles are completed" completes operator thimble user add x --role op
+check "backends are completed" completes both thimble tls h --tls-backend ""
+finish

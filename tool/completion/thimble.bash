@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# bash completion for thimble(1). Commands and flags are what `thimble ... --help` lists, so that
+# they are never out of date; names are those of the state directory.
+
+_thimble_names() { # names of devices and users in the state directory
+    local home=${THIMBLE_HOME:-$HOME/.thimble} i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == --dir ]] && home=${COMP_WORDS[i + 1]}
+    done
+    [[ -d $home ]] && (cd "$home" && ls devices users 2>/dev/null | grep -v ':$')
+}
+
+_thimble_commands() { # of "", "ca", "broker" ...: the word behind "thimble [group]" in its list
+    thimble ${1:+"$1"} --help 2>/dev/null | awk -v skip="${1:+3}" '
+        $1 == "thimble" { print (skip ? $skip : $2) }'
+}
+
+_thimble_flags() {
+    thimble "$@" --help 2>/dev/null | awk '
+        /^  (-.|   ) ?/ { for (i = 1; i <= 2; i++) { sub(/,$/, "", $i); if ($i ~ /^-/) print $i } }'
+}
+
+_thimble() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local -a command=("${COMP_WORDS[1]:-}")
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "$(_thimble_commands '') --help --version --exit-codes" -- "$word")
+        return
+    fi
+    case ${command[0]} in
+    ca | broker | device | user)
+        if ((COMP_CWORD == 2)); then
+            mapfile -t COMPREPLY < <(compgen -W "$(_thimble_commands "${command[0]}") --help" -- "$word")
+            return
+        fi
+        command+=("${COMP_WORDS[2]}")
+        ;;
+    esac
+    case $before in
+    --as) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_names)" -- "$word") ;;
+    --role) mapfile -t COMPREPLY < <(compgen -W "viewer operator admin" -- "$word") ;;
+    --tls-backend)
+        [[ ${command[0]} == tls ]] && before=both || before=
+        mapfile -t COMPREPLY < <(compgen -W "openssl bearssl $before" -- "$word")
+        ;;
+    -V | --protocol-version) mapfile -t COMPREPLY < <(compgen -W "5 311" -- "$word") ;;
+    -q | --qos | --will-qos) mapfile -t COMPREPLY < <(compgen -W "0 1 2" -- "$word") ;;
+    --mfl) mapfile -t COMPREPLY < <(compgen -W "512 1024 2048 4096" -- "$word") ;;
+    -D | --property)
+        mapfile -t COMPREPLY < <(compgen -W "connect will publish subscribe disconnect" -- "$word")
+        ;;
+    --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+    --cafile | --cert | --key | -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_flags "${command[@]}")" -- "$word") ;;
+    esac
+}
+
+complete -F _thimble thimble
