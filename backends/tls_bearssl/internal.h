@@ -32,9 +32,8 @@ struct th_bearssl_handshake {
     bool anchor_tried;  /* an anchor had the issuer's name */
     bool worked;        /* a public-key operation was done in this step */
     bool chain_seen;    /* so it is a full handshake */
-    bool path_complete; /* an anchor signed the last certificate */
+    bool path_complete; /* what follows is read over */
     bool sign_failed, auth_unusable;
-    uint8_t certificate; /* its index in the chain as sent */
     uint8_t anchor_count;
     union {
         struct th_bearssl_judging judging;

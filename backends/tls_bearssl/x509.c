@@ -83,8 +83,7 @@ static void start_cert(const br_x509_class **ctx, uint32_t length)
     if (handshake->path_complete)
         return;
     th_trust_certificate(&handshake->judging.check, length);
-    if (chain_wanted(handshake) || handshake->certificate == 0)
-        handshake->minimal.vtable->start_cert(&handshake->minimal.vtable, length);
+    handshake->minimal.vtable->start_cert(&handshake->minimal.vtable, length);
 }
 
 static void append(const br_x509_class **ctx, const unsigned char *bytes, size_t len)
@@ -94,8 +93,6 @@ static void append(const br_x509_class **ctx, const unsigned char *bytes, size_t
     if (handshake->path_complete)
         return;
     th_trust_feed(&handshake->judging.check, bytes, len);
-    if (!chain_wanted(handshake) && handshake->certificate != 0)
-        return;
     minimal->vtable->append(&minimal->vtable, bytes, len);
     while (minimal->err == BR_ERR_X509_EXPIRED || minimal->err == BR_ERR_X509_CRITICAL_EXTENSION) {
         minimal->err = 0;
@@ -103,50 +100,47 @@ static void append(const br_x509_class **ctx, const unsigned char *bytes, size_t
     }
 }
 
-/* What the server sends after the certificate that an anchor signed is no part of the path. */
+/* What the server sends behind an anchored path, or where no path is wanted behind its own
+ * certificate, was verified by nobody. */
 static void end_cert(const br_x509_class **ctx)
 {
     struct th_bearssl_handshake *handshake = of(ctx);
     if (handshake->path_complete)
         return;
     th_trust_certificate_end(&handshake->judging.check);
-    if (chain_wanted(handshake) || handshake->certificate == 0)
-        handshake->minimal.vtable->end_cert(&handshake->minimal.vtable);
-    if (handshake->certificate < UINT8_MAX)
-        handshake->certificate++;
-    handshake->path_complete = chain_wanted(handshake) && handshake->minimal.err == BR_ERR_X509_OK;
+    handshake->minimal.vtable->end_cert(&handshake->minimal.vtable);
+    handshake->path_complete = !chain_wanted(handshake) || handshake->minimal.err == BR_ERR_X509_OK;
 }
 
-/* The engine has one word for a path that leads nowhere; there are three. */
-static enum th_error no_path(const struct th_bearssl_handshake *handshake)
+/* What BearSSL says of the chain; its one word for a path that leads nowhere is taken apart. */
+static struct th_failure library_verdict(const struct th_bearssl_handshake *handshake, int error)
 {
-    const br_x509_minimal_context *minimal = &handshake->minimal;
-    if (handshake->anchor_tried)
-        return TH_ERR_TRUST_SIGNATURE;
-    if (handshake->certificate == 1 &&
-        memcmp(minimal->current_dn_hash, minimal->saved_dn_hash, br_sha256_SIZE) == 0)
-        return TH_ERR_TRUST_SELF_SIGNED;
-    return TH_ERR_TRUST_UNKNOWN_CA;
+    struct th_failure verdict = th_failure_of(th_bearssl_x509_error(error));
+    if (!chain_wanted(handshake)) {
+        bool has_key = handshake->minimal.pkey.key_type != 0;
+        return th_failure_of(has_key ? TH_OK : TH_ERR_TRUST_MALFORMED);
+    }
+    if (verdict.error == TH_ERR_TRUST_UNKNOWN_CA && handshake->anchor_tried)
+        verdict.error = TH_ERR_TRUST_SIGNATURE;
+    else if (verdict.error == TH_ERR_TRUST_UNKNOWN_CA)
+        th_trust_no_anchor(&handshake->judging.check, &verdict);
+    if (verdict.error != TH_OK)
+        verdict.detail = error;
+    return verdict;
 }
 
 static unsigned end_chain(const br_x509_class **ctx)
 {
     struct th_bearssl_handshake *handshake = of(ctx);
-    const struct th_trust *trust = handshake->tls->config->trust;
-    struct th_failure library = th_failure_of(TH_OK), policy = th_failure_of(TH_OK);
+    struct th_trust_check *check = &handshake->judging.check;
+    struct th_failure policy = th_failure_of(TH_OK);
     unsigned error = handshake->minimal.vtable->end_chain(&handshake->minimal.vtable);
-    if (chain_wanted(handshake)) {
-        library.error = error == BR_ERR_X509_NOT_TRUSTED ? no_path(handshake)
-                                                         : th_bearssl_x509_error((int)error);
-        library.detail = (int32_t)error;
-        if (error == 0 && handshake->anchor >= 0)
-            th_trust_anchor(&handshake->judging.check, trust->anchors[handshake->anchor]);
-    } else if (handshake->minimal.pkey.key_type == 0) {
-        library = th_failure_of(TH_ERR_TRUST_MALFORMED);
-    }
-    th_trust_end(&handshake->judging.check, &policy);
+    struct th_failure library = library_verdict(handshake, (int)error);
+    if (library.error == TH_OK && handshake->anchor >= 0)
+        th_trust_anchor(check, handshake->tls->config->trust->anchors[handshake->anchor]);
+    th_trust_end(check, &policy);
     if (library.error == TH_OK && policy.error == TH_OK) {
-        handshake->tls->server = *th_trust_result(&handshake->judging.check);
+        handshake->tls->server = *th_trust_result(check);
         return 0;
     }
     handshake->tls->failure = *th_trust_worse(&policy, &library);

@@ -130,19 +130,20 @@ static bool feed(struct th_trust_check *check, X509 *certificate, bool as_anchor
     return true;
 }
 
-/* The path when there is one, its last certificate as the anchor; else what the server sent. */
-static bool feed_all(struct th_trust_check *check, X509_STORE_CTX *store, bool path)
+/* A path that was found, its last certificate as the anchor; else what the server sent, to learn
+ * what is wrong with it. Where no path is wanted only the server's own. */
+static bool feed_all(struct th_trust_check *check, X509_STORE_CTX *store, bool wanted, bool found)
 {
     STACK_OF(X509) *chain =
-        path ? X509_STORE_CTX_get0_chain(store) : X509_STORE_CTX_get0_untrusted(store);
-    int count = sk_X509_num(chain);
-    bool good = count > 0;
-    for (int i = 0; good && i < count; i++) {
-        if (i == 0 || !path || i < count - 1)
+        found ? X509_STORE_CTX_get0_chain(store) : X509_STORE_CTX_get0_untrusted(store);
+    int count = wanted ? sk_X509_num(chain) : 1;
+    bool good = feed(check, X509_STORE_CTX_get0_cert(store), false);
+    for (int i = 1; good && i < count; i++) {
+        if (!found || i < count - 1)
             good = feed(check, sk_X509_value(chain, i), false);
-        if (good && path && i == count - 1)
-            good = feed(check, sk_X509_value(chain, i), true);
     }
+    if (good && found)
+        good = feed(check, sk_X509_value(chain, count - 1), true);
     return good;
 }
 
@@ -168,8 +169,10 @@ int th_openssl_judge(X509_STORE_CTX *store, void *unused)
     if (anchored)
         library = library_verdict(tls, store);
     th_trust_begin(&check, trust, &th_openssl_hashes, tls->server_name);
-    if (!feed_all(&check, store, anchored && library.error == TH_OK))
+    if (!feed_all(&check, store, anchored, anchored && library.error == TH_OK))
         library = th_failure_of(TH_ERR_MEMORY_HANDSHAKE);
+    if (library.error == TH_ERR_TRUST_UNKNOWN_CA || library.error == TH_ERR_TRUST_SELF_SIGNED)
+        th_trust_no_anchor(&check, &library);
     th_trust_end(&check, &policy);
     if (policy.error == TH_OK && library.error == TH_OK) {
         tls->server = *th_trust_result(&check);

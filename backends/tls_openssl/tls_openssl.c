@@ -52,6 +52,7 @@ static bool set_up(SSL_CTX *ctx)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_security_level(ctx, 1);
+    SSL_CTX_set_read_ahead(ctx, 1); /* one read a record, not two */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, new_session);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
@@ -425,8 +426,10 @@ static size_t session(void *ctx, uint8_t *into, size_t room)
 static void info(void *ctx, struct th_tls_info *out)
 {
     const struct th_openssl *tls = ctx;
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
     memset(out, 0, sizeof *out);
+    if (!tls->ssl)
+        return;
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
     out->version = (uint16_t)SSL_version(tls->ssl);
     out->suite = cipher ? SSL_CIPHER_get_protocol_id(cipher) : 0;
     out->suite_name = th_tls_suite_name(out->suite);

@@ -11,7 +11,8 @@ static enum th_error trust_check(const struct th_trust *trust, const char *serve
             return TH_ERR_TRUST_NOTHING_CONFIGURED;
         return server_name ? TH_OK : TH_ERR_CONFIG;
     case TH_TRUST_FINGERPRINT_INSTEAD:
-        if (trust->sha256_fingerprint_count == 0 && trust->sha1_fingerprint_count == 0)
+        if (trust->sha256_fingerprint_count == 0 && trust->sha1_fingerprint_count == 0 &&
+            trust->pin_count == 0)
             return TH_ERR_TRUST_NOTHING_CONFIGURED;
         return TH_OK;
     case TH_TRUST_INSECURE_BENCH_ONLY:

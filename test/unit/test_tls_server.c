@@ -84,6 +84,7 @@ static void each_bad_certificate_is_refused_for_its_own_reason_T3_T4_T15(void **
         print_message("  %s\n", cases[i].what);
         show(harness, leaf, NULL, NULL);
         assert_refuses(harness, cases[i].error);
+        assert_string_not_equal(harness_failure(harness).name, ""); /* of whom it is said */
         assert_int_equal(harness->got_len, 0);
         harness_free(harness);
         pki_free(leaf);
@@ -333,7 +334,37 @@ static void a_fingerprint_can_stand_instead_of_a_ca_T5(void **state)
     pki_free(leaf);
 }
 
-/* The certificate is public: an impostor can show it, but not prove that it holds the key. */
+static void a_pin_can_stand_instead_of_a_ca_but_not_by_a_certificate_sent_along_T5(void **state)
+{
+    struct pki_entity *leaf = pki_make(&(struct pki_request){.common_name = "pinned"});
+    uint8_t pins[1][TH_SHA256_BYTES];
+    struct harness *harness = make_dated(state);
+    show(harness, leaf, pki.server_ca, NULL);
+    harness->server_name = NULL;
+    harness->trust = (struct th_trust){.mode = TH_TRUST_FINGERPRINT_INSTEAD, .pin_count = 1};
+    harness->trust.pins = (const uint8_t(*)[TH_SHA256_BYTES])pins;
+    spki_digest(leaf, pins[0]);
+    assert_opens(harness);
+    harness_stop(harness, true);
+    spki_digest(pki.server_ca, pins[0]);
+    assert_refuses(harness, TH_ERR_TRUST_PIN);
+    harness_free(harness);
+    pki_free(leaf);
+}
+
+/* Behind an anchored path a server may send what it likes: it proves nothing. */
+static void a_pin_is_not_met_by_a_certificate_that_is_no_part_of_the_path_T5(void **state)
+{
+    uint8_t pins[1][TH_SHA256_BYTES];
+    struct harness *harness = make_dated(state);
+    show(harness, pki.server, pki.device_ca, NULL);
+    harness->trust.pins = (const uint8_t(*)[TH_SHA256_BYTES])pins;
+    harness->trust.pin_count = 1;
+    spki_digest(pki.device_ca, pins[0]);
+    assert_refuses(harness, TH_ERR_TRUST_PIN);
+    harness_free(harness);
+}
+
 static void insecure_mode_takes_any_server(void **state)
 {
     struct pki_entity *leaf = pki_make(&(struct pki_request){.common_name = "anything"});
@@ -360,6 +391,8 @@ int main(void)
         OVER_EACH(dates_are_judged_by_the_clock_of_the_policy_alone),
         OVER_EACH(a_pinned_key_is_demanded_in_addition_to_the_chain_T5),
         OVER_EACH(a_fingerprint_can_stand_instead_of_a_ca_T5),
+        OVER_EACH(a_pin_can_stand_instead_of_a_ca_but_not_by_a_certificate_sent_along_T5),
+        OVER_EACH(a_pin_is_not_met_by_a_certificate_that_is_no_part_of_the_path_T5),
         OVER_EACH(insecure_mode_takes_any_server),
     };
     return cmocka_run_group_tests(tests, make_pki, free_pki);

@@ -361,6 +361,27 @@ static void we_end_in_good_order_too_and_what_was_put_is_sent(void **state)
     harness_free(harness);
 }
 
+static void close_may_be_called_in_any_state_and_twice(void **state)
+{
+    struct harness *harness = make(state);
+    struct th_failure failure;
+    size_t room;
+    for (int steps = 0; steps < 12; steps += 2) {
+        harness_start(harness);
+        for (int i = 0; i < steps; i++)
+            harness_step(harness);
+        for (int i = 0; i < 2; i++)
+            harness->stream.ops->close(harness->stream.ctx, true);
+        harness->stream.ops->poll(harness->stream.ctx, 0);
+        assert_int_equal(harness->stream.ops->rx(harness->stream.ctx).len, 0);
+        assert_null(harness->stream.ops->tx(harness->stream.ctx, &room));
+        harness->stream.ops->failure(harness->stream.ctx, &failure);
+        harness_info(harness);
+        harness_stop(harness, false);
+    }
+    harness_free(harness);
+}
+
 static void an_end_without_close_notify_is_told_so_after_all_bytes_are_read(void **state)
 {
     static const enum th_stream_state ends[] = {TH_STREAM_ENDED, TH_STREAM_FAILED};
@@ -434,6 +455,7 @@ int main(void)
         OVER_EACH(full_records_fit_a_full_buffer_T9),
         OVER_EACH(close_notify_ends_the_stream_in_good_order),
         OVER_EACH(we_end_in_good_order_too_and_what_was_put_is_sent),
+        OVER_EACH(close_may_be_called_in_any_state_and_twice),
         OVER_EACH(an_end_without_close_notify_is_told_so_after_all_bytes_are_read),
         OVER_EACH(pending_input_is_read_before_a_broken_pipe_is_reported),
         OVER_EACH(renegotiation_is_refused),
