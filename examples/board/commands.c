@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `<id>/from/<caller>/demo` takes one word and at most two numbers; the answer goes to
- * `<id>/to/<caller>/demo`. */
+/* `<id>/from/<caller>/rpc` takes one word and at most two numbers; the answer goes to
+ * `<id>/to/<caller>/rpc`. */
 #include <cpu.h>
 #include <string.h>
 
@@ -19,10 +19,10 @@ void demo_publish(struct demo *demo, const char *topic, struct th_span payload,
         SAY("publish %s: %s\n", topic, th_error_text(error));
 }
 
-/* The level between "/from/" and "/demo" of the topic; empty when the topic is another. */
+/* The level between "/from/" and "/rpc" of the topic; empty when the topic is another. */
 static struct th_span caller_of(const struct demo *demo, struct th_span topic)
 {
-    static const char before[] = "/from/", behind[] = "/demo";
+    static const char before[] = "/from/", behind[] = "/rpc";
     size_t id = strlen(demo->id);
     size_t head = id + sizeof(before) - 1, tail = sizeof(behind) - 1;
 
@@ -103,7 +103,7 @@ static void answer(struct demo *demo, struct th_span caller, struct demo_text *t
 {
     struct demo_text topic = {.len = 0};
 
-    TEXT(&topic, "to/%.*s/demo%c", (int)caller.len, (const char *)caller.at, '\0');
+    TEXT(&topic, "to/%.*s/rpc%c", (int)caller.len, (const char *)caller.at, '\0');
     demo_publish(demo, topic.at, th_span_of(text->at, text->len), TH_MQTT_QOS1, false);
 }
 

@@ -73,7 +73,7 @@ static void on_connected(const struct th_mqtt_connack *connack)
 
     th_cpu_mark(MARK_CONNECTED);
     SAY("connected to MQTT, session present %d\n", connack->session_present);
-    TEXT(&filter, "%s/from/+/demo", demo.id);
+    TEXT(&filter, "%s/from/+/rpc", demo.id);
     struct th_mqtt_filter wanted = {.filter = th_span_of(filter.at, filter.len),
                                     .qos = TH_MQTT_QOS1};
     th_mqtt_subscribe(&demo.mqtt, &wanted, 1, NULL, 0, NULL);

@@ -107,7 +107,7 @@ static void armed_outputs_go_off_on_time_while_the_loop_is_held_for_two_seconds(
     char pins[512], trace[512] = "";
 
     snprintf(pins, sizeof(pins), "pins-out=%s", qemu_path(&qemu, "pins"));
-    qemu_start(&qemu, (const char *const[]){"run=arm-off", pins, NULL}, NULL);
+    qemu_start(&qemu, (const char *const[]){"run=arm-off", pins, NULL}, QEMU_OWN_TIME);
     const char *armed = qemu_expect(&qemu, "armed at ", 10000);
     expect_pass(20000);
     assert_non_null(armed);

@@ -79,8 +79,8 @@ static void expect_console(const char *text)
 
 static void expect_answer(const char *command, const char *beginning)
 {
-    client_publish(client, "board/from/host/demo", command);
-    const char *answer = client_expect(client, "board/to/host/demo", CONNECT_MS);
+    client_publish(client, "board/from/host/rpc", command);
+    const char *answer = client_expect(client, "board/to/host/rpc", CONNECT_MS);
     if (answer == NULL || strncmp(answer, beginning, strlen(beginning)) != 0)
         fail_msg("\"%s\" is answered \"%s\"; console:\n%s", command,
                  answer != NULL ? answer : "(nothing)", qemu.text);
@@ -172,7 +172,8 @@ static void an_output_goes_off_on_time_while_the_loop_is_held(void **state)
     char pins[512], trace[1024] = "";
 
     snprintf(pins, sizeof(pins), "pins-out=%s", qemu_path(&qemu, "pins"));
-    connect_with(pins);
+    boot((const char *const[]){pins, NULL}, QEMU_OWN_TIME);
+    expect_console("subscribed");
     expect_answer("hold 3 600", "held");
     FILE *file = fopen(qemu_path(&qemu, "pins"), "r");
     assert_non_null(file);
@@ -190,16 +191,16 @@ static void a_link_that_is_cut_under_load_comes_back(void **state)
     expect_console("subscribed");
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 5; i++)
-            client_publish(client, "board/from/host/demo", "ping load");
+            client_publish(client, "board/from/host/rpc", "ping load");
         qemu_command(&qemu, "set_link", "{\"name\":\"net\",\"up\":false}");
         expect_console("failed in");
         qemu_command(&qemu, "set_link", "{\"name\":\"net\",\"up\":true}");
         expect_console("connected to MQTT");
         /* Answers of before the cut come first. */
-        client_publish(client, "board/from/host/demo", "ping after");
+        client_publish(client, "board/from/host/rpc", "ping after");
         const char *answer;
         do {
-            answer = client_expect(client, "board/to/host/demo", CONNECT_MS);
+            answer = client_expect(client, "board/to/host/rpc", CONNECT_MS);
             assert_non_null(answer);
         } while (strcmp(answer, "pong after") != 0);
     }
@@ -255,8 +256,8 @@ static void the_stack_stays_within_five_and_a_half_kilobytes(void **state)
 {
     (void)state;
     connect_with("version=5");
-    client_publish(client, "board/from/host/demo", "memory");
-    const char *answer = client_expect(client, "board/to/host/demo", CONNECT_MS);
+    client_publish(client, "board/from/host/rpc", "memory");
+    const char *answer = client_expect(client, "board/to/host/rpc", CONNECT_MS);
     unsigned peak = 0;
     assert_non_null(answer);
     assert_int_equal(sscanf(answer, "{\"stack_peak\":%u", &peak), 1);
