@@ -180,8 +180,9 @@ void th_linux_names_event(struct th_linux *loop)
         return;
     unsigned bits = (unsigned)ares_getsock(loop->names, sockets, ARES_GETSOCK_MAXNUM);
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        bool in = ARES_GETSOCK_READABLE(bits, i);
-        bool out = ARES_GETSOCK_WRITABLE(bits, i);
+        /* ARES_GETSOCK_WRITABLE shifts a 1 into the sign for the last of them. */
+        bool in = bits >> i & 1;
+        bool out = bits >> (i + ARES_GETSOCK_MAXNUM) & 1;
         if (in || out)
             ares_process_fd(loop->names, in ? sockets[i] : ARES_SOCKET_BAD,
                             out ? sockets[i] : ARES_SOCKET_BAD);
