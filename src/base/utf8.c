@@ -27,7 +27,7 @@ bool th_utf8_check(struct th_span text, bool name)
         return true;
     for (size_t len = text.len; len > 0;) {
         size_t step = 1;
-        if (TH_RULE(utf8_nul, *at == 0) ||
+        if (TH_RULE(utf8_nul, TH_RULE(topic_nul, *at == 0)) ||
             (name && TH_RULE(publish_topic_wildcard, *at == '+' || *at == '#')))
             return false;
         if (*at >= 0x80)

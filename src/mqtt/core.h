@@ -182,6 +182,12 @@ uint16_t th_mqtt_new_id(struct th_mqtt *mqtt);
 
 extern const struct th_body th_mqtt_connect_body;
 
+/* ---- connack.c ---- */
+
+/* A CONNACK behind its fixed header; a step. */
+unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
+                            struct th_mqtt_event *event);
+
 /* ---- receive.c ---- */
 
 /* Takes the next thing from what the stream shows; a step. */

@@ -19,6 +19,7 @@ static void properties_of(const struct th_publish_out *out, struct th_properties
 static inline uint8_t first_byte(const struct th_mqtt_publish *publish)
 {
     unsigned first = TH_PUBLISH | (unsigned)publish->qos << 1 | (publish->retain ? 1 : 0);
+    first |= TH_VALUE(qos0_publish, 0u, publish->qos == TH_MQTT_QOS0 ? 8u : 0u);
     return (uint8_t)TH_VALUE(dup_only_on_resend, first, first | 8);
 }
 
@@ -30,7 +31,7 @@ void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
     th_write_u8(writer, first_byte(out->publish));
     th_write_varint(writer, out->remaining);
     th_write_text(writer, out->topic);
-    if (out->publish->qos > TH_MQTT_QOS0 || TH_VALUE(publish_qos0_no_id, false, true))
+    if (out->publish->qos > TH_MQTT_QOS0 || TH_WRONG(publish_qos0_no_id, true))
         th_write_u16(writer, out->id);
     th_mqtt_write_properties(writer, mqtt, &properties);
 }
@@ -109,7 +110,8 @@ static inline enum th_error offered(const struct th_mqtt *mqtt, const struct th_
 static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
     uint8_t alias = out->publish->alias;
-    if (alias == 0 || TH_RULE(alias_too_large_sent, alias > mqtt->alias_maximum))
+    if (alias == 0 ||
+        TH_RULE(alias_too_large_sent, TH_RULE(alias_unavailable_sent, alias > mqtt->alias_maximum)))
         return;
     out->alias = alias;
     if ((mqtt->aliases_sent >> (alias - 1) & 1) != 0)
@@ -131,12 +133,12 @@ static inline uint8_t *put_plain(uint8_t *at, const struct th_mqtt *mqtt,
     at[1] = (uint8_t)out->topic.len;
     memcpy(at + 2, out->topic.at, out->topic.len);
     at += 2 + out->topic.len;
-    if (publish->qos > TH_MQTT_QOS0) {
+    if (publish->qos > TH_MQTT_QOS0 || TH_WRONG(publish_qos0_no_id, true)) {
         at[0] = (uint8_t)(out->id >> 8);
         at[1] = (uint8_t)out->id;
         at += 2;
     }
-    if (th_mqtt_is_5(mqtt))
+    if (th_mqtt_is_5(mqtt) && !TH_WRONG(property_length_zero, true))
         *at++ = 0;
     if (out->payload > 0)
         memcpy(at, publish->payload.at, out->payload);

@@ -47,6 +47,8 @@ static inline unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct 
         if (TH_RULE(publish_id_zero_received, mqtt->rx_id == 0))
             return TH_PROTOCOL_ERROR;
     }
+    if (TH_WRONG(utf8_bom_kept, message->topic.len > 3 && *message->topic.at == 0xEF))
+        message->topic = th_span_of(message->topic.at + 3, message->topic.len - 3);
     *at = head;
     if (version->level == 5) {
         unsigned step = TH_STEP_ON;
@@ -73,7 +75,10 @@ static bool inbound_known(const struct th_mqtt *mqtt)
 static void owe(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason)
 {
     mqtt->owed = first;
-    mqtt->owed_id = id;
+    mqtt->owed_id = TH_VALUE(ack_same_id, id, id + 1);
+    if (TH_WRONG(puback_order, first == TH_PUBACK) || TH_WRONG(pubrec_order, first == TH_PUBREC) ||
+        TH_WRONG(pubrel_order, first == TH_PUBREL))
+        mqtt->owed_id ^= 1;
     mqtt->owed_reason = reason;
     mqtt->todo |= TH_TODO_OWED;
 }
@@ -92,10 +97,13 @@ static unsigned count_inbound(struct th_mqtt *mqtt)
 static unsigned accept_whole(struct th_mqtt *mqtt, unsigned qos)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    if (qos == 2 && (outbox->ops == NULL || !outbox->ops->inbound(outbox->ctx, mqtt->rx_id, true)))
-        return TH_BROKEN(TH_ERR_MEMORY_INBOUND_QOS2, 0x97);
-    if (qos > 0)
-        owe(mqtt, qos == 1 ? TH_PUBACK : TH_PUBREC, mqtt->rx_id, 0);
+    bool once = qos == 2 || TH_WRONG(qos1_receiver, qos == 1);
+    if (once && (outbox->ops == NULL || !outbox->ops->inbound(outbox->ctx, mqtt->rx_id, true)))
+        return TH_VALUE(transient_error_closes, TH_BROKEN(TH_ERR_MEMORY_INBOUND_QOS2, 0x97),
+                        TH_STEP_ON);
+    if (qos > 0 && !TH_WRONG(publish_answer, qos == 2) && !TH_WRONG(ack_unwanted, qos == 1))
+        owe(mqtt, qos == 1 ? TH_PUBACK : TH_PUBREC, mqtt->rx_id,
+            TH_VALUE(pubrec_success_only, 0, 0x80));
     return TH_STEP_ON;
 }
 
@@ -115,7 +123,10 @@ static inline unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th
     step = count_inbound(mqtt);
     if (step != TH_STEP_ON)
         return step;
-    if (message->qos == TH_MQTT_QOS2 && TH_VALUE(qos2_receiver, inbound_known(mqtt), false)) {
+    if (TH_WRONG(qos2_received_expiry, message->properties.len > 0))
+        return TH_STEP_ON;
+    bool once = message->qos == TH_MQTT_QOS2 || TH_WRONG(qos1_receiver, true);
+    if (once && TH_VALUE(qos2_receiver, inbound_known(mqtt), false)) {
         owe(mqtt, TH_PUBREC, mqtt->rx_id, 0);
         return TH_STEP_ON;
     }
@@ -134,7 +145,7 @@ static unsigned done_with(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     if (!outbox->ops->remove(outbox->ctx, id))
         return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
     if (TH_RULE(send_quota_bounded, mqtt->inflight > 0))
-        mqtt->inflight--;
+        mqtt->inflight -= TH_VALUE(send_quota_returned, 1, 0);
     event->kind = TH_MQTT_EVENT_PUBLISHED;
     return TH_STEP_EVENT;
 }
@@ -147,10 +158,11 @@ static unsigned on_pubrec(struct th_mqtt *mqtt, const struct th_outbox_entry *en
         return done_with(mqtt, event);
     if ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == entry->id)
         return TH_PROTOCOL_ERROR;
-    if (entry->state == TH_OUTBOX_PUBLISHED &&
+    if (entry->state == TH_OUTBOX_PUBLISHED && !TH_WRONG(qos2_sender, true) &&
         !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_RELEASED))
         return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
-    owe(mqtt, TH_PUBREL, entry->id, 0);
+    if (!TH_WRONG(qos2_pubrel, true))
+        owe(mqtt, TH_PUBREL, entry->id, 0);
     return TH_STEP_ON;
 }
 
@@ -166,13 +178,15 @@ static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_ev
     if (!known) {
         if (first == TH_PUBREC && event->u.ack.reason_code < 0x80)
             owe(mqtt, TH_PUBREL, id, 0x92);
-        return TH_STEP_ON;
+        return TH_VALUE(qos2_unknown_id, TH_STEP_ON, TH_PROTOCOL_ERROR);
     }
-    if (entry.qos != (first == TH_PUBACK ? 1 : 2))
+    if (TH_WRONG(ack_error_acknowledges, event->u.ack.reason_code >= 0x80))
+        return TH_STEP_ON;
+    if (TH_RULE(ack_other_qos, entry.qos != (first == TH_PUBACK ? 1 : 2)))
         return TH_PROTOCOL_ERROR;
     if (first == TH_PUBREC)
         return on_pubrec(mqtt, &entry, event);
-    if (first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED)
+    if (TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED))
         return TH_PROTOCOL_ERROR;
     return done_with(mqtt, event);
 }
@@ -182,9 +196,10 @@ static unsigned on_pubrel(struct th_mqtt *mqtt, uint16_t id)
     const struct th_outbox *outbox = &mqtt->config->outbox;
     mqtt->rx_id = id;
     bool known = inbound_known(mqtt);
-    if (known && !outbox->ops->inbound(outbox->ctx, id, false))
+    if (known && !TH_WRONG(pubcomp_frees_id, true) && !outbox->ops->inbound(outbox->ctx, id, false))
         return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
-    owe(mqtt, TH_PUBCOMP, id, known ? 0 : 0x92);
+    if (!TH_WRONG(qos2_pubcomp, true))
+        owe(mqtt, TH_PUBCOMP, id, known ? 0 : 0x92);
     return TH_STEP_ON;
 }
 
@@ -261,99 +276,19 @@ static unsigned on_suback(struct th_mqtt *mqtt, uint8_t first, struct th_reader 
     if (reader->failed)
         return TH_MALFORMED;
     size_t at = request_of(mqtt, first, ack->id);
-    if (!codes_valid(mqtt, first, ack->codes) || ack->id == 0 || at == TH_MQTT_REQUESTS_MAX)
+    if (at == TH_MQTT_REQUESTS_MAX)
+        return TH_VALUE(ack_unknown_id, TH_PROTOCOL_ERROR, TH_STEP_ON);
+    if (!codes_valid(mqtt, first, ack->codes) || ack->id == 0)
         return TH_PROTOCOL_ERROR;
     size_t count = mqtt->requests[at].count & 0x7FFF;
     if (!subscribe && version->read == NULL)
         count = 0;
-    if (ack->codes.len != count)
+    if (TH_RULE(suback_count, TH_RULE(unsuback_count, ack->codes.len != count)))
         return TH_PROTOCOL_ERROR;
+    if (TH_WRONG(suback_order, true))
+        ack->codes.at++;
     mqtt->requests[at].id = 0;
     event->kind = subscribe ? TH_MQTT_EVENT_SUBSCRIBED : TH_MQTT_EVENT_UNSUBSCRIBED;
-    return TH_STEP_EVENT;
-}
-
-/* ---- CONNACK ---- */
-
-/* The broker's half of the session is gone: what we know of it is worthless. Messages of ours that
- * it has not taken over are sent again as new ones; those are no part of the old session. */
-static bool forget_session(struct th_mqtt *mqtt)
-{
-    const struct th_outbox *outbox = &mqtt->config->outbox;
-    return outbox->ops == NULL || TH_VALUE(session_lost_discards, false, true) ||
-           outbox->ops->inbound_clear(outbox->ctx);
-}
-
-static void connected(struct th_mqtt *mqtt, bool present, struct th_mqtt_event *event)
-{
-    struct th_mqtt_connack *connack = &event->u.connack;
-    mqtt->state = TH_MQTT_CONNECTED;
-    mqtt->since_ms = mqtt->now_ms;
-    connack->session_present = present;
-    connack->resent = th_mqtt_pending(mqtt);
-    connack->resent_as_new = !present && connack->resent > 0;
-    connack->keep_alive_s = mqtt->keep_alive_s;
-    connack->receive_maximum = mqtt->inflight_maximum;
-    connack->maximum_packet_size = mqtt->packet_maximum;
-    connack->maximum_qos = mqtt->offers & TH_OFFER_QOS;
-    connack->retain_available = (mqtt->offers & TH_OFFER_RETAIN) != 0;
-    connack->wildcard_available = (mqtt->offers & TH_OFFER_WILDCARD) != 0;
-    connack->subscription_id_available = (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) != 0;
-    connack->shared_available = (mqtt->offers & TH_OFFER_SHARED) != 0;
-    if (present)
-        mqtt->flags |= TH_FLAG_PRESENT;
-    if (connack->resent > 0) {
-        mqtt->flags |= TH_FLAG_RESENDING;
-        th_mqtt_pump(mqtt);
-    }
-    event->kind = TH_MQTT_EVENT_CONNECTED;
-}
-
-static unsigned connack_311(uint8_t code, struct th_mqtt_event *event)
-{
-    event->u.connack = (struct th_mqtt_connack){.session_expiry_s = 0};
-    if (code == 0)
-        return TH_STEP_ON;
-    if (code > 5)
-        return TH_MALFORMED;
-    event->u.failure = th_failure_of(TH_ERR_CONNACK_REFUSED);
-    event->u.failure.reason_code = code;
-    return TH_STEP_FAILED;
-}
-
-static unsigned on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
-                           struct th_mqtt_event *event)
-{
-    const struct th_mqtt_config *config = mqtt->config;
-    if (TH_RULE(connack_once, mqtt->state != TH_MQTT_CONNECTING))
-        return TH_PROTOCOL_ERROR;
-    uint8_t flags = th_read_u8(reader);
-    uint8_t code = th_read_u8(reader);
-    if (reader->failed || TH_RULE(connack_flags_reserved, (flags & 0xFE) != 0))
-        return TH_MALFORMED;
-    bool present = (flags & 1) != 0;
-    if (TH_RULE(session_present_with_refusal, present && code != 0) ||
-        TH_RULE(session_present_after_clean, present && config->clean_start) ||
-        TH_RULE(session_present_unknown,
-                present && (config->client_id.len == 0 || mqtt->session_over)))
-        return TH_PROTOCOL_ERROR;
-    unsigned step = config->version->connack != NULL
-                        ? config->version->connack(mqtt, code, reader, event)
-                        : connack_311(code, event);
-    if (step != TH_STEP_ON && step != TH_STEP_FAILED)
-        return step;
-    if (reader->failed || TH_RULE(packet_length, th_read_left(reader) > 0))
-        return TH_MALFORMED;
-    if (step == TH_STEP_FAILED)
-        return step;
-    if ((mqtt->todo & TH_TODO_CONNECT) != 0)
-        return TH_PROTOCOL_ERROR;
-    mqtt->session_over =
-        th_mqtt_is_5(mqtt) && TH_VALUE(session_expiry_replaced, event->u.connack.session_expiry_s,
-                                       config->session_expiry_s) == 0;
-    if (!present && !forget_session(mqtt))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
-    connected(mqtt, present, event);
     return TH_STEP_EVENT;
 }
 
@@ -364,6 +299,8 @@ static unsigned on_pingresp(struct th_mqtt *mqtt, size_t len)
     if (TH_RULE(packet_length, len > 0))
         return TH_MALFORMED;
     mqtt->flags &= (uint8_t)~TH_FLAG_PINGED;
+    if (TH_WRONG(session_while_connected, true))
+        mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
     return TH_STEP_ON;
 }
 
@@ -374,7 +311,7 @@ static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_span bod
         return on_publish(mqtt, first, body, event);
     struct th_reader reader = th_reader_of(body);
     switch (first) {
-    case TH_CONNACK: return on_connack(mqtt, &reader, event);
+    case TH_CONNACK: return th_mqtt_on_connack(mqtt, &reader, event);
     case TH_PUBACK:
     case TH_PUBREC:
     case TH_PUBREL:
@@ -382,7 +319,12 @@ static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_span bod
     case TH_SUBACK:
     case TH_UNSUBACK: return on_suback(mqtt, first, &reader, event);
     case TH_PINGRESP: return on_pingresp(mqtt, body.len);
-    default: return mqtt->config->version->other(mqtt, first, &reader, event);
+    default:
+        if (TH_WRONG(packet_type_reserved, first < 0x10 || first >= 0xF0) ||
+            TH_WRONG(packet_type_direction, first >= 0x10) ||
+            TH_WRONG(fixed_flags_received, (first & 0x0F) != 0))
+            return TH_STEP_ON;
+        return mqtt->config->version->other(mqtt, first, &reader, event);
     }
 }
 
@@ -400,12 +342,14 @@ static unsigned check_header(const struct th_mqtt *mqtt, uint8_t first, uint32_t
         return TH_BROKEN(TH_ERR_MQTT_PACKET_TOO_LARGE, 0x95);
     if (type == TH_PUBLISH >> 4)
         return mqtt->state == TH_MQTT_CONNECTED ? TH_STEP_ON : TH_PROTOCOL_ERROR;
-    if (flags[type] == 0xFF || (type >= 14 && mqtt->config->version->other == NULL))
+    bool ours = flags[type] == 0xFF || (type >= 14 && mqtt->config->version->other == NULL);
+    if (TH_RULE(packet_type_reserved, TH_RULE(packet_type_direction, ours)))
         return type == 0 ? TH_MALFORMED : TH_PROTOCOL_ERROR;
-    if (TH_RULE(fixed_flags_received, (first & 0x0F) != flags[type]))
+    bool wrong = !ours && (first & 0x0F) != flags[type];
+    if (TH_RULE(fixed_flags_received, TH_RULE(disconnect_flags, TH_RULE(auth_flags, wrong))))
         return TH_MALFORMED;
-    bool early = mqtt->state != TH_MQTT_CONNECTED;
-    if (TH_RULE(connack_first, early && first != TH_CONNACK && first != TH_AUTH))
+    bool early = mqtt->state != TH_MQTT_CONNECTED && first != TH_CONNACK && first != TH_AUTH;
+    if (TH_RULE(connack_first, TH_RULE(disconnect_before_connack, early)))
         return TH_PROTOCOL_ERROR;
     return TH_STEP_ON;
 }
@@ -553,7 +497,7 @@ static unsigned receive_pieces(struct th_mqtt *mqtt, struct th_mqtt_event *event
             return TH_STEP_WAIT;
         header = read_header(at, mqtt->rx_have, &len);
     }
-    if (header > 5 ||
+    if (TH_RULE(remaining_length_5_bytes, header > 5) ||
         (TH_RULE(varint_shortest, header > 2 && at[header - 1] == 0) && th_mqtt_is_5(mqtt)))
         return TH_MALFORMED;
     unsigned step = check_header(mqtt, at[0], header + len);

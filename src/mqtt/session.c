@@ -34,7 +34,7 @@ void th_mqtt_service(struct th_mqtt *mqtt)
 
 enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uint32_t now_ms)
 {
-    if (mqtt->state != TH_MQTT_IDLE)
+    if (TH_RULE(connect_once, mqtt->state != TH_MQTT_IDLE))
         return TH_ERR_BAD_STATE;
     const struct th_mqtt_config *config = mqtt->config;
     uint16_t keep_alive_s = config->keep_alive_s;
@@ -52,6 +52,7 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
         .since_ms = now_ms,
         .packet_maximum = UINT32_MAX,
         .keep_alive_s = keep_alive_s == TH_MQTT_KEEP_ALIVE_OFF ? 0 : keep_alive_s,
+        .inflight = TH_VALUE(send_quota_per_connection, 0, mqtt->inflight),
         .inflight_maximum = config->inflight_maximum,
         .inbound_maximum = UINT16_MAX,
         .state = TH_MQTT_CONNECTING,
@@ -60,7 +61,9 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
             2 | TH_OFFER_RETAIN | TH_OFFER_WILDCARD | TH_OFFER_SUBSCRIPTION_ID | TH_OFFER_SHARED,
     };
     if (mqtt->inflight_maximum == 0)
-        mqtt->inflight_maximum = th_mqtt_is_5(mqtt) ? UINT16_MAX : TH_MQTT_INFLIGHT_311;
+        mqtt->inflight_maximum = th_mqtt_is_5(mqtt)
+                                     ? TH_VALUE(receive_maximum_default, UINT16_MAX, 20)
+                                     : TH_MQTT_INFLIGHT_311;
     if (th_mqtt_is_5(mqtt) && config->receive_maximum > 0)
         mqtt->inbound_maximum = config->receive_maximum;
     mqtt->inbound_largest = UINT32_MAX;
@@ -189,7 +192,8 @@ static void tell_reason(struct th_mqtt *mqtt, uint8_t reason)
 
 static void finish(struct th_mqtt *mqtt, bool orderly)
 {
-    if (TH_VALUE(disconnect_closes, true, mqtt->state != TH_MQTT_CLOSING))
+    if (!TH_WRONG(disconnect_closes, mqtt->state == TH_MQTT_CLOSING) &&
+        !TH_WRONG(violation_closes, mqtt->state != TH_MQTT_CLOSING))
         mqtt->stream.ops->close(mqtt->stream.ctx, orderly);
     th_mqtt_abandon(mqtt);
 }

@@ -60,6 +60,10 @@ static void a_received_identifier_is_read_with_its_high_byte_first(void **state)
     broker_sends(bench, bench->v5 ? "32 07 0001 'a' 0102 00 'x'" : "32 06 0001 'a' 0102 'x'");
     expect_message(bench, "a", "x");
     expect_ack_sent(bench, 0x40, 0x0102);
+    broker_sends(bench, bench->v5 ? "34 07 0001 'a' 0304 00 'x'" : "34 06 0001 'a' 0304 'x'");
+    expect_ack_sent(bench, 0x50, 0x0304);
+    broker_sends(bench, "62 02 0304");
+    expect_ack_sent(bench, 0x70, 0x0304);
 }
 
 static void every_fixed_header_is_sent_with_its_reserved_flags(void **state)
