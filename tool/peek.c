@@ -2,6 +2,7 @@
 #include "peek.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -68,8 +69,11 @@ STACK_OF(X509) * peek_chain(const struct th_address *address, const char *sni)
         SSL_set_security_level(ssl, 0);
         SSL_CTX_set_cert_verify_callback(context, keep_chain, &chain);
         SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-        if (sni)
-            SSL_set_tlsext_host_name(ssl, sni);
+        if (sni) {
+            char name[256]; /* OpenSSL's macro drops a const */
+            snprintf(name, sizeof name, "%s", sni);
+            SSL_set_tlsext_host_name(ssl, name);
+        }
         SSL_set_fd(ssl, fd);
         SSL_connect(ssl);
     }
