@@ -177,9 +177,10 @@ static enum th_error anchors(struct th_bearssl_handshake *handshake, size_t room
         return TH_OK;
     if (trust->anchor_count > room)
         return TH_ERR_MEMORY_HANDSHAKE;
+    br_x509_trust_anchor *into = handshake->judging.anchors; /* and on into what was lent behind */
     for (; handshake->anchor_count < trust->anchor_count; handshake->anchor_count++) {
         uint8_t index = handshake->anchor_count;
-        if (!th_bearssl_anchor(&handshake->judging.anchors[index], trust->anchors[index]))
+        if (!th_bearssl_anchor(into + index, trust->anchors[index]))
             return TH_ERR_CERT_MALFORMED;
     }
     return TH_OK;

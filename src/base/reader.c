@@ -11,7 +11,8 @@ struct th_span th_read(struct th_reader *reader, size_t len)
         return (struct th_span){reader->end, 0};
     }
     const uint8_t *at = reader->at;
-    reader->at += len;
+    if (len > 0) /* nothing may be read from nowhere */
+        reader->at += len;
     return (struct th_span){at, len};
 }
 

@@ -18,7 +18,7 @@ struct th_reader {
 
 static inline struct th_reader th_reader_of(struct th_span bytes)
 {
-    return (struct th_reader){bytes.at, bytes.at + bytes.len, false};
+    return (struct th_reader){bytes.at, bytes.len > 0 ? bytes.at + bytes.len : bytes.at, false};
 }
 
 static inline size_t th_read_left(const struct th_reader *reader)
