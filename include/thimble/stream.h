@@ -35,7 +35,9 @@ struct th_wire_ops {
      * state ENDED once every byte before it has been read. */
     size_t (*read)(void *ctx, uint8_t *into, size_t room);
     /* Takes up to `len` bytes for sending; returns how many, 0 when it can take none now. `more`
-     * hints that further bytes follow in this pass (TCP may wait to fill a segment). */
+     * hints that further bytes follow in this pass (TCP may wait to fill a segment). A connection
+     * that cannot send any more but may still have something to read takes and loses all: reading
+     * tells why. */
     size_t (*write)(void *ctx, const uint8_t *bytes, size_t len, bool more);
     /* Ends the connection and frees what belongs to it. `orderly`: FIN after what was written;
      * else reset. May be called in any state, also twice. */

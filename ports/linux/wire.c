@@ -111,18 +111,22 @@ static size_t wire_read(void *ctx, uint8_t *into, size_t room)
 static size_t wire_write(void *ctx, const uint8_t *bytes, size_t len, bool more)
 {
     struct th_linux_net *net = ctx;
-    if (net->state != TH_STREAM_OPEN || net->error || len == 0)
+    if (net->state != TH_STREAM_OPEN || len == 0)
         return 0;
+    if (net->error)
+        return len;
     ssize_t put;
     do {
         put = send(net->fd, bytes, len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
     } while (put < 0 && errno == EINTR);
     if (put < 0 && errno != EAGAIN && errno != ENOBUFS) {
-        /* What the peer said before it closed comes first: only wire_read() reports this. */
+        /* What the peer said before it closed comes first: only wire_read() reports this. Until
+         * then whatever is written is lost, as it is in a network; to refuse it would keep a TLS
+         * library, which wants to write before it reads, waiting for ever. */
         net->error = errno;
         net->drained_turn = 0;
         th_linux_early(net);
-        return 0;
+        return len;
     }
     size_t taken = put < 0 ? 0 : (size_t)put;
     if (taken < len && !net->wants_write) {
