@@ -29,12 +29,12 @@ struct th_bearssl_handshake {
     br_x509_minimal_context minimal;
     br_rsa_pkcs1_vrfy rsa_verify;
     int anchor;         /* the index of the one that ended the chain, -1 before */
-    bool anchor_tried;  /* an anchor had the issuer's name */
     bool worked;        /* a public-key operation was done in this step */
     bool chain_seen;    /* so it is a full handshake */
     bool path_complete; /* what follows is read over */
     bool sign_failed, auth_unusable;
     uint8_t anchor_count;
+    uint8_t accepted; /* certificates that BearSSL had no objection to */
     union {
         struct th_bearssl_judging judging;
         struct th_bearssl_signing signing;

@@ -33,10 +33,7 @@ static void note(struct th_bearssl_handshake *handshake, const void *key, bool g
 {
     uintptr_t offset = (uintptr_t)key - (uintptr_t)handshake->judging.anchors;
     handshake->worked = true;
-    if (offset >= handshake->anchor_count * sizeof handshake->judging.anchors[0])
-        return;
-    handshake->anchor_tried = true;
-    if (good)
+    if (good && offset < handshake->anchor_count * sizeof handshake->judging.anchors[0])
         handshake->anchor = (int)(offset / sizeof handshake->judging.anchors[0]);
 }
 
@@ -109,23 +106,25 @@ static void end_cert(const br_x509_class **ctx)
         return;
     th_trust_certificate_end(&handshake->judging.check);
     handshake->minimal.vtable->end_cert(&handshake->minimal.vtable);
+    if (handshake->minimal.err == 0 && handshake->accepted < UINT8_MAX)
+        handshake->accepted++;
     handshake->path_complete = !chain_wanted(handshake) || handshake->minimal.err == BR_ERR_X509_OK;
 }
 
-/* What BearSSL says of the chain; its one word for a path that leads nowhere is taken apart. */
-static struct th_failure library_verdict(const struct th_bearssl_handshake *handshake, int error)
+/* What BearSSL says of the chain. A signature is checked with the key of the next certificate, so a
+ * wrong one is on the last that was accepted. */
+static struct th_failure library_verdict(struct th_bearssl_handshake *handshake, int error)
 {
     struct th_failure verdict = th_failure_of(th_bearssl_x509_error(error));
     if (!chain_wanted(handshake)) {
         bool has_key = handshake->minimal.pkey.key_type != 0;
         return th_failure_of(has_key ? TH_OK : TH_ERR_TRUST_MALFORMED);
     }
-    if (verdict.error == TH_ERR_TRUST_UNKNOWN_CA && handshake->anchor_tried)
-        verdict.error = TH_ERR_TRUST_SIGNATURE;
-    else if (verdict.error == TH_ERR_TRUST_UNKNOWN_CA)
-        th_trust_no_anchor(&handshake->judging.check, &verdict);
-    if (verdict.error != TH_OK)
+    if (verdict.error != TH_OK) {
+        verdict.depth = handshake->accepted > 0 ? (uint8_t)(handshake->accepted - 1) : 0;
         verdict.detail = error;
+        th_trust_explain(&handshake->judging.check, &verdict);
+    }
     return verdict;
 }
 

@@ -130,6 +130,17 @@ static bool feed(struct th_trust_check *check, X509 *certificate, bool as_anchor
     return true;
 }
 
+/* A path was found, even if OpenSSL has an objection to it that is the policy's affair too. */
+static bool has_path(const struct th_failure *library)
+{
+    switch (library->error) {
+    case TH_OK:
+    case TH_ERR_TRUST_NOT_A_CA:
+    case TH_ERR_TRUST_PATH_LENGTH: return true;
+    default: return false;
+    }
+}
+
 /* A path that was found, its last certificate as the anchor; else what the server sent, to learn
  * what is wrong with it. Where no path is wanted only the server's own. */
 static bool feed_all(struct th_trust_check *check, X509_STORE_CTX *store, bool wanted, bool found)
@@ -169,10 +180,9 @@ int th_openssl_judge(X509_STORE_CTX *store, void *unused)
     if (anchored)
         library = library_verdict(tls, store);
     th_trust_begin(&check, trust, &th_openssl_hashes, tls->server_name);
-    if (!feed_all(&check, store, anchored, anchored && library.error == TH_OK))
+    if (!feed_all(&check, store, anchored, anchored && has_path(&library)))
         library = th_failure_of(TH_ERR_MEMORY_HANDSHAKE);
-    if (library.error == TH_ERR_TRUST_UNKNOWN_CA || library.error == TH_ERR_TRUST_SELF_SIGNED)
-        th_trust_no_anchor(&check, &library);
+    th_trust_explain(&check, &library);
     th_trust_end(&check, &policy);
     if (policy.error == TH_OK && library.error == TH_OK) {
         tls->server = *th_trust_result(&check);

@@ -142,9 +142,14 @@ void th_trust_anchor(struct th_trust_check *check, struct th_span der);
  * TH_OK says: if the library also found good signatures up to an anchor, this server is ours. */
 enum th_error th_trust_end(struct th_trust_check *check, struct th_failure *out);
 
-/* What to say when the library found no anchor: TH_ERR_TRUST_SELF_SIGNED, or
- * TH_ERR_TRUST_UNKNOWN_CA with the name of the issuer that is missing. */
-void th_trust_no_anchor(const struct th_trust_check *check, struct th_failure *out);
+/* Gives the library's failure to find a chain the same words over every backend. What it changes:
+ *   TRUST_UNKNOWN_CA, TRUST_SELF_SIGNED  into TRUST_SELF_SIGNED, when the server sent one
+ * certificate that names itself as its issuer; TRUST_SIGNATURE, when the last certificate names one
+ * of our anchors as its issuer, which yet has not signed it; else TRUST_UNKNOWN_CA with the name of
+ * the issuer that is missing TRUST_SIGNATURE                      the name of the certificate at
+ * library->depth Every other failure is left as it is. Call it after the last certificate was fed.
+ */
+void th_trust_explain(struct th_trust_check *check, struct th_failure *library);
 
 /* Valid after th_trust_end() gave TH_OK; lives as long as the check. */
 const struct th_trust_summary *th_trust_result(const struct th_trust_check *check);

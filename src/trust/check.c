@@ -304,18 +304,6 @@ enum th_error th_trust_end(struct th_trust_check *check, struct th_failure *out)
     return check->failure.error;
 }
 
-void th_trust_no_anchor(const struct th_trust_check *check, struct th_failure *out)
-{
-    if (check->count == 1 && check->self_issued) {
-        *out = th_failure_of(TH_ERR_TRUST_SELF_SIGNED);
-        th_failure_name(out, th_span_str(check->subject));
-        return;
-    }
-    *out = th_failure_of(TH_ERR_TRUST_UNKNOWN_CA);
-    out->depth = check->self_issued ? depth_of(check) : check->count;
-    th_failure_name(out, th_span_str(check->issuer));
-}
-
 const struct th_trust_summary *th_trust_result(const struct th_trust_check *check)
 {
     return &check->summary;

@@ -92,7 +92,8 @@ static void judge(const uint8_t *data, size_t size, size_t step, struct outcome 
     if (data[0] & 0x80)
         th_trust_anchor(&check, last);
     outcome->error = th_trust_end(&check, &outcome->failure);
-    th_trust_no_anchor(&check, &outcome->no_anchor);
+    outcome->no_anchor = th_failure_of(TH_ERR_TRUST_UNKNOWN_CA);
+    th_trust_explain(&check, &outcome->no_anchor);
     outcome->summary = *th_trust_result(&check);
 }
 

@@ -211,39 +211,65 @@ static void name_constraints_of_other_forms_refuse_when_critical(void **state)
 
 /* ---- beside the library's verdict ---- */
 
-static void what_is_missing_when_the_library_finds_no_anchor_is_named(void **state)
+static struct th_failure explain(const struct th_trust *trust, const struct cert *const *certs,
+                                 enum th_error error, uint8_t depth)
+{
+    struct th_trust_check check;
+    struct th_failure failure = th_failure_of(error);
+    failure.depth = depth;
+    th_trust_begin(&check, trust, &cert_hashes, BROKER);
+    for (int i = 0; certs[i] != NULL; i++)
+        trust_feed(&check, certs[i]->der, 0);
+    th_trust_explain(&check, &failure);
+    return failure;
+}
+
+static void expect_explained(struct th_failure failure, enum th_error error, uint8_t depth,
+                             const char *name)
+{
+    assert_string_equal(th_error_name(failure.error), th_error_name(error));
+    assert_int_equal(failure.depth, depth);
+    assert_string_equal(failure.name, name);
+}
+
+static void what_the_library_misses_is_named_in_the_same_words(void **state)
 {
     (void)state;
-    struct cert selfsigned = cert_make(&(struct cert_spec){.cn = "me", .names = "DNS:" BROKER});
-    struct cert stranger = cert_root("Stranger CA");
+    struct cert me = cert_make(&(struct cert_spec){.cn = "me", .names = "DNS:" BROKER});
+    struct cert stranger = cert_root("Stranger CA"), twin = cert_root("Test Server CA");
     struct cert middle = cert_intermediate("Stranger Middle", &stranger);
     struct cert leaf = cert_server("DNS:" BROKER, &middle);
+    struct cert below = cert_server("DNS:" BROKER, &twin);
     struct th_trust trust = trust_of_host(&trust_root.der);
-    struct th_trust_check check;
-    struct th_failure failure;
+    const struct cert *chain[4] = {&me};
+    const enum th_error no_ca = TH_ERR_TRUST_UNKNOWN_CA;
 
-    th_trust_begin(&check, &trust, &cert_hashes, BROKER);
-    trust_feed(&check, selfsigned.der, 0);
-    th_trust_no_anchor(&check, &failure);
-    assert_int_equal(failure.error, TH_ERR_TRUST_SELF_SIGNED);
-    assert_string_equal(failure.name, "me");
-
-    th_trust_begin(&check, &trust, &cert_hashes, BROKER);
-    trust_feed(&check, leaf.der, 0);
-    th_trust_no_anchor(&check, &failure);
-    assert_int_equal(failure.error, TH_ERR_TRUST_UNKNOWN_CA);
-    assert_string_equal(failure.name, "Stranger Middle");
-    assert_int_equal(failure.depth, 1);
-
-    trust_feed(&check, middle.der, 0);
-    trust_feed(&check, stranger.der, 0);
-    th_trust_no_anchor(&check, &failure);
-    assert_string_equal(failure.name, "Stranger CA");
-    assert_int_equal(failure.depth, 2);
+    expect_explained(explain(&trust, chain, no_ca, 0), TH_ERR_TRUST_SELF_SIGNED, 0, "me");
+    chain[0] = &leaf;
+    expect_explained(explain(&trust, chain, no_ca, 0), no_ca, 1, "Stranger Middle");
+    chain[1] = &middle;
+    expect_explained(explain(&trust, chain, no_ca, 0), no_ca, 2, "Stranger CA");
+    chain[2] = &stranger;
+    expect_explained(explain(&trust, chain, TH_ERR_TRUST_SELF_SIGNED, 0), no_ca, 2, "Stranger CA");
+    expect_explained(explain(&trust, chain, TH_ERR_TRUST_SIGNATURE, 2), TH_ERR_TRUST_SIGNATURE, 2,
+                     "Stranger CA");
+    expect_explained(explain(&trust, chain, TH_ERR_TRUST_SIGNATURE, 0), TH_ERR_TRUST_SIGNATURE, 0,
+                     "broker");
+    expect_explained(explain(&trust, chain, TH_ERR_TRUST_MALFORMED, 0), TH_ERR_TRUST_MALFORMED, 0,
+                     "");
+    /* The name of our anchor, and not its key. */
+    chain[0] = &below;
+    chain[1] = NULL;
+    expect_explained(explain(&trust, chain, no_ca, 0), TH_ERR_TRUST_SIGNATURE, 0, "broker");
+    chain[1] = &twin;
+    chain[2] = NULL;
+    expect_explained(explain(&trust, chain, no_ca, 0), TH_ERR_TRUST_SIGNATURE, 1, "Test Server CA");
     cert_free(&leaf);
+    cert_free(&below);
     cert_free(&middle);
     cert_free(&stranger);
-    cert_free(&selfsigned);
+    cert_free(&twin);
+    cert_free(&me);
 }
 
 static enum th_error worse(enum th_error policy, enum th_error library)
@@ -281,7 +307,7 @@ int main(void)
         cmocka_unit_test(a_certificate_that_is_not_the_issuer_counts_for_nothing),
         cmocka_unit_test(t3_name_constraints_bind_the_name_we_connect_to),
         cmocka_unit_test(name_constraints_of_other_forms_refuse_when_critical),
-        cmocka_unit_test(what_is_missing_when_the_library_finds_no_anchor_is_named),
+        cmocka_unit_test(what_the_library_misses_is_named_in_the_same_words),
         cmocka_unit_test(of_two_failures_the_one_to_act_on_first_is_reported),
     };
     return cmocka_run_group_tests_name("trust_ca", tests, trust_set_up, trust_tear_down);
