@@ -46,6 +46,18 @@ static void set_name(X509_NAME *name, const char *cn)
              "common name");
 }
 
+static void replace_bars(X509_EXTENSION *extension)
+{
+    ASN1_OCTET_STRING *octets = X509_EXTENSION_get_data(extension);
+    unsigned char *bytes = OPENSSL_memdup(octets->data, (size_t)octets->length);
+    must(bytes != NULL, "copy");
+    for (int i = 0; i < octets->length; i++) {
+        if (bytes[i] == '|')
+            bytes[i] = 0;
+    }
+    ASN1_STRING_set0(octets, bytes, octets->length);
+}
+
 static void add_extension(X509 *x509, X509 *issuer, int nid, const char *value)
 {
     if (value == NULL)
@@ -54,6 +66,8 @@ static void add_extension(X509 *x509, X509 *issuer, int nid, const char *value)
     X509V3_set_ctx(&ctx, issuer, x509, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
     must(extension != NULL, value);
+    if (nid == NID_subject_alt_name && strchr(value, '|') != NULL)
+        replace_bars(extension);
     must(X509_add_ext(x509, extension, -1), value);
     X509_EXTENSION_free(extension);
 }
@@ -155,6 +169,48 @@ struct cert cert_make(const struct cert_spec *spec)
     if (spec->bad_signature)
         damage_signature(&cert);
     return cert;
+}
+
+/* The signed part of a certificate of less than 64 KiB begins with 30 82 hh ll, behind the first
+ * four bytes; it becomes 30 83 00 hh ll. */
+struct cert cert_not_der(const struct cert *cert, const struct cert *issuer)
+{
+    const uint8_t *tbs = cert->der.at + 4;
+    size_t len = (size_t)(tbs[2] << 8 | tbs[3]) + 4, signature_len = 0;
+    uint8_t longer[2048] = {0x30, 0x83, 0x00}, signature[512], algorithm[32];
+    must(len + 1 <= sizeof longer && tbs[1] == 0x82, "certificate");
+    memcpy(longer + 3, tbs + 2, len - 2);
+
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    signature_len = sizeof signature;
+    must(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, issuer->key) > 0 &&
+             EVP_DigestSign(ctx, signature, &signature_len, longer, len + 1) > 0,
+         "signature");
+    EVP_MD_CTX_free(ctx);
+
+    size_t algorithm_len = (size_t)tbs[len + 1] + 2; /* what follows the signed part */
+    memcpy(algorithm, tbs + len, algorithm_len);
+    size_t bits_len = signature_len + 1, total = len + 1 + algorithm_len + 2 + bits_len;
+    must(bits_len < 128 && total >= 256, "short signature");
+    uint8_t *der = OPENSSL_malloc(total + 4), *at = der;
+    *at++ = 0x30;
+    *at++ = 0x82;
+    *at++ = (uint8_t)(total >> 8);
+    *at++ = (uint8_t)total;
+    memcpy(at, longer, len + 1);
+    at += len + 1;
+    memcpy(at, algorithm, algorithm_len);
+    at += algorithm_len;
+    *at++ = 0x03;
+    *at++ = (uint8_t)bits_len;
+    *at++ = 0;
+    memcpy(at, signature, signature_len);
+    const uint8_t *from = der;
+    struct cert other = {.x509 = d2i_X509(NULL, &from, (long)total + 4), .key = cert->key};
+    must(other.x509 != NULL, "certificate");
+    EVP_PKEY_up_ref(other.key);
+    other.der = th_span_of(der, total + 4);
+    return other;
 }
 
 void cert_free(struct cert *cert)

@@ -28,7 +28,8 @@ struct cert_spec {
     EVP_PKEY *use_key;         /* this one instead */
     const char *hash;          /* "SHA256"; "PSS" for RSA-PSS with SHA-256, "PSS-SHA1" */
     int64_t not_before_s, not_after_s;
-    const char *basic, *usage, *purpose, *names, *constraints;
+    const char *basic, *usage, *purpose, *constraints;
+    const char *names;             /* a '|' becomes a NUL */
     const char *unknown_extension; /* an OID: 4 bytes of content, critical but for the next */
     int unknown_is_harmless, version_1, explicit_curve, bad_signature, duplicate_extension;
 };
@@ -41,6 +42,9 @@ void cert_free(struct cert *cert);
 struct cert cert_root(const char *cn);
 struct cert cert_intermediate(const char *cn, const struct cert *issuer);
 struct cert cert_server(const char *names, const struct cert *issuer);
+
+/* The same certificate, signed by `issuer` over an encoding that is BER but not DER. */
+struct cert cert_not_der(const struct cert *cert, const struct cert *issuer);
 
 EVP_PKEY *cert_key(const char *kind);
 
