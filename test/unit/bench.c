@@ -85,24 +85,35 @@ static void fill(struct bench *bench, bool v5)
                            bench->inbound, sizeof bench->inbound / sizeof bench->inbound[0]);
 }
 
-static int setup(void **state, bool v5)
+static int setup(void **state, bool v5, bool byte_by_byte)
 {
     struct bench *bench = malloc(sizeof *bench);
     if (bench == NULL)
         return -1;
     fill(bench, v5);
+    bench->byte_by_byte = byte_by_byte;
     *state = bench;
     return 0;
 }
 
 int bench_setup_311(void **state)
 {
-    return setup(state, false);
+    return setup(state, false, false);
 }
 
 int bench_setup_5(void **state)
 {
-    return setup(state, true);
+    return setup(state, true, false);
+}
+
+int bench_setup_311_bytes(void **state)
+{
+    return setup(state, false, true);
+}
+
+int bench_setup_5_bytes(void **state)
+{
+    return setup(state, true, true);
 }
 
 int bench_teardown(void **state)
@@ -114,7 +125,9 @@ int bench_teardown(void **state)
 void bench_again(struct bench *bench)
 {
     struct th_mqtt_config config = bench->config;
+    bool byte_by_byte = bench->byte_by_byte;
     fill(bench, bench->v5);
+    bench->byte_by_byte = byte_by_byte;
     config.outbox = bench->config.outbox;
     bench->config = config;
 }
@@ -275,8 +288,11 @@ void broker_queues(struct bench *bench, const char *hex)
 
 static void sends_bytes(struct bench *bench, const uint8_t *bytes, size_t len)
 {
-    queue_bytes(bench, bytes, len);
-    bench_run(bench);
+    size_t step = bench->byte_by_byte ? 1 : len;
+    for (size_t done = 0; done < len; done += step) {
+        queue_bytes(bench, bytes + done, step);
+        bench_run(bench);
+    }
     if (bench->in_from == bench->in_to)
         bench->in_from = bench->in_to = 0;
 }

@@ -32,7 +32,7 @@ struct bench_event {
 };
 
 struct bench {
-    bool v5;
+    bool v5, byte_by_byte;
     struct th_mqtt mqtt;
     struct th_mqtt_config config; /* change it before bench_connect() */
     struct th_outbox_ram outbox;
@@ -52,20 +52,23 @@ struct bench {
     size_t event_seen, event_count;
 };
 
-/* For a cmocka group: each test runs on a fresh bench. BOTH makes two tests of one function,
- * <name>_in_311 and <name>_in_5; ONLY_311 and ONLY_5 make one of them. */
+/* For a cmocka group: each test runs on a fresh bench. BOTH makes four tests of one function,
+ * <name>_in_311 and <name>_in_5, and the same with _byte_by_byte, where what the broker sends comes
+ * in single bytes; ONLY_311 and ONLY_5 make two of them. */
 int bench_setup_311(void **state);
 int bench_setup_5(void **state);
+int bench_setup_311_bytes(void **state);
+int bench_setup_5_bytes(void **state);
 int bench_teardown(void **state);
-#define ONLY_311(name)                                               \
-    {                                                                \
-#name "_in_311", name, bench_setup_311, bench_teardown, NULL \
-    }
-#define ONLY_5(name)                                             \
-    {                                                            \
-#name "_in_5", name, bench_setup_5, bench_teardown, NULL \
-    }
-#define BOTH(name) ONLY_311(name), ONLY_5(name)
+/* clang-format off */
+#define BENCH_TEST(name, version)                                                             \
+    {#name "_in_" #version, name, bench_setup_##version, bench_teardown, NULL},               \
+    {#name "_in_" #version "_byte_by_byte", name, bench_setup_##version##_bytes,              \
+     bench_teardown, NULL}
+/* clang-format on */
+#define ONLY_311(name) BENCH_TEST(name, 311)
+#define ONLY_5(name)   BENCH_TEST(name, 5)
+#define BOTH(name)     ONLY_311(name), ONLY_5(name)
 
 /* ---- the course of a connection ---- */
 
