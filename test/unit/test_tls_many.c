@@ -11,7 +11,83 @@
 
 #include "tls_harness.h"
 
+#include <openssl/crypto.h>
+
 #define MANY 200
+
+/* ---- what OpenSSL allocates, by whom it was called ---- */
+
+struct block {
+    size_t size;
+    bool ours;
+    max_align_t bytes[];
+};
+
+static bool client_runs;
+static size_t client_bytes, client_peak;
+
+static void *count_alloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    struct block *block = malloc(sizeof *block + size);
+    if (!block)
+        return NULL;
+    block->size = size;
+    block->ours = client_runs;
+    if (client_runs)
+        client_bytes += size;
+    if (client_bytes > client_peak)
+        client_peak = client_bytes;
+    return block->bytes;
+}
+
+static void count_free(void *bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    if (!bytes)
+        return;
+    struct block *block = (struct block *)((uint8_t *)bytes - offsetof(struct block, bytes));
+    if (block->ours)
+        client_bytes -= block->size;
+    free(block);
+}
+
+static void *count_realloc(void *bytes, size_t size, const char *file, int line)
+{
+    bool was = client_runs;
+    if (!bytes)
+        return count_alloc(size, file, line);
+    struct block *old = (struct block *)((uint8_t *)bytes - offsetof(struct block, bytes));
+    client_runs = old->ours;
+    void *moved = count_alloc(size, file, line);
+    client_runs = was;
+    if (moved) {
+        memcpy(moved, bytes, old->size < size ? old->size : size);
+        count_free(bytes, file, line);
+    }
+    return moved;
+}
+
+static void an_idle_connection_over_openssl_keeps_little(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < 2; i++) {
+        struct harness *harness = make(state);
+        SSL_CTX_set_max_proto_version(harness->server_ctx, versions[i]);
+        assert_opens(harness); /* what is allocated once for the whole process */
+        harness_stop(harness, true);
+        client_bytes = client_peak = 0;
+        harness->around_client = &client_runs;
+        assert_opens(harness);
+        harness_run(harness, 10);
+        print_message("  TLS 1.%zu: %zu bytes of heap idle, %zu at most in the handshake\n", i + 2,
+                      client_bytes, client_peak);
+        assert_true(client_bytes > 1000 && client_bytes < 24 * 1024);
+        harness_stop(harness, true);
+        assert_true(client_bytes < 1024);
+        harness_free(harness);
+    }
+}
 
 /* All handshakes at once, each a step at a time: nothing may be shared between them. */
 static void two_hundred_connections_at_once_share_nothing(void **state)
@@ -141,10 +217,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OVER_EACH(two_hundred_connections_at_once_share_nothing),
         OVER_BEAR(an_idle_connection_over_bearssl_stays_within_its_budget),
+        OVER_OPEN(an_idle_connection_over_openssl_keeps_little),
         OVER_BEAR(lent_memory_need_not_be_aligned_and_more_of_it_holds_more_anchors),
         OVER_BEAR(record_buffers_that_are_too_small_are_told_so),
         OVER_BEAR(a_handshake_is_made_of_many_small_steps),
         OVER_EACH(secrets_are_gone_after_close),
     };
+    if (!CRYPTO_set_mem_functions(count_alloc, count_realloc, count_free))
+        return 1;
     return cmocka_run_group_tests(tests, make_pki, free_pki);
 }

@@ -279,6 +279,12 @@ static void server_start(struct harness *harness)
     harness->got_len = 0;
 }
 
+static void client_runs(const struct harness *harness, bool runs)
+{
+    if (harness->around_client)
+        *harness->around_client = runs;
+}
+
 void harness_start(struct harness *harness)
 {
     half_reset(&harness->up);
@@ -305,7 +311,9 @@ void harness_start(struct harness *harness)
         .session = th_span_of(harness->session, harness->session_len),
         .scratch = lent,
     };
+    client_runs(harness, true);
     harness->stream = ops->start(harness_ctx(harness), &start, 0);
+    client_runs(harness, false);
     harness->started = true;
     harness->state = TH_STREAM_OPENING;
 }
@@ -313,7 +321,9 @@ void harness_start(struct harness *harness)
 void harness_step(struct harness *harness)
 {
     harness_server_step(harness);
+    client_runs(harness, true);
     harness->state = harness->stream.ops->poll(harness->stream.ctx, 0);
+    client_runs(harness, false);
     if (harness->state != TH_STREAM_OPENING && harness->scratch) {
         free(harness->scratch); /* lent for the handshake alone: ASan sees who touches it */
         harness->scratch = NULL;

@@ -70,6 +70,7 @@ struct harness {
     uint8_t session[TH_SESSION_OPENSSL];
     size_t session_len; /* 0: full handshake */
     struct th_stream stream;
+    bool *around_client; /* set true while the client's code runs; NULL for none */
     bool started;
     enum th_stream_state state;
 };
