@@ -18,7 +18,9 @@ struct th_reader {
 
 static inline struct th_reader th_reader_of(struct th_span bytes)
 {
-    return (struct th_reader){bytes.at, bytes.len > 0 ? bytes.at + bytes.len : bytes.at, false};
+    /* No arithmetic on NULL. */
+    const uint8_t *at = bytes.at != NULL ? bytes.at : (const uint8_t *)"";
+    return (struct th_reader){at, at + bytes.len, false};
 }
 
 static inline size_t th_read_left(const struct th_reader *reader)
