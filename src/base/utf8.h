@@ -7,6 +7,8 @@
 
 #include <thimble/span.h>
 
+#include "base/fast.h"
+
 #define TH_EACH(byte) (UINT64_MAX / 0xFF * (byte))
 
 /* True for what nearly every topic is: at least eight bytes, all of them ASCII and neither NUL nor
@@ -14,7 +16,7 @@
  * compilers drop it. */
 static inline bool th_utf8_common(struct th_span text)
 {
-    if (sizeof(size_t) != 8 || text.len < 8)
+    if (!TH_FAST || text.len < 8)
         return false;
     const uint8_t *last = text.at + text.len - 8;
     for (const uint8_t *at = text.at;; at = at + 8 < last ? at + 8 : last) {

@@ -5,6 +5,7 @@
 
 #include <thimble/mqtt.h>
 
+#include "base/fast.h"
 #include "base/reader.h"
 #include "base/rule.h"
 #include "base/writer.h"
@@ -30,10 +31,6 @@ enum th_packet {
 };
 
 #define TH_REMAINING_MAX 268435455u
-
-/* Where code is cheap, usual packets have ways of their own; where it is dear, compilers drop
- * them. */
-#define TH_FAST (sizeof(size_t) == 8)
 
 enum { /* th_mqtt.todo */
        TH_TODO_CONNECT = 1,

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where code is cheap, usual packets have ways of their own; where it is dear, the compiler drops
+ * them. -DTH_FAST=0 takes the small ways on a large machine too: scripts/conformance tests both.
+ */
+#ifndef TH_BASE_FAST_H
+#define TH_BASE_FAST_H
+
+#include <stddef.h>
+
+#ifndef TH_FAST
+#define TH_FAST (sizeof(size_t) == 8)
+#endif
+
+#endif
