@@ -9,7 +9,7 @@
  * The file then holds, at the end of the emulator:
  *   instructions COUNT
  *   mark NUMBER times COUNT total INSTRUCTIONS longest INSTRUCTIONS    (since the mark before)
- *   first NUMBER at INSTRUCTIONS                                        (since the start)
+ *   phase NUMBER at INSTRUCTIONS                  (since the start; each of the marks below 16)
  *   violation KIND pc ADDRESS address ADDRESS times COUNT
  */
 #include <inttypes.h>
@@ -31,8 +31,17 @@ static bool check_rules;
 static char out_path[1024];
 
 static struct {
-    uint64_t times, total, longest, first;
+    uint64_t times, total, longest;
 } marks[MARKS];
+
+#define PHASE_MARKS 16 /* the marks below are rare: each is listed */
+#define PHASES      256
+
+static struct {
+    uint64_t at;
+    unsigned number;
+} phases[PHASES];
+static unsigned phase_count;
 
 static struct {
     const char *kind;
@@ -44,8 +53,11 @@ static void note_mark(unsigned number)
     uint64_t since = instructions - last_mark;
 
     last_mark = instructions;
-    if (marks[number].times++ == 0)
-        marks[number].first = instructions;
+    marks[number].times++;
+    if (number < PHASE_MARKS && phase_count < PHASES) {
+        phases[phase_count].number = number;
+        phases[phase_count++].at = instructions;
+    }
     marks[number].total += since;
     if (since > marks[number].longest)
         marks[number].longest = since;
@@ -128,10 +140,10 @@ static void on_end(qemu_plugin_id_t id, void *user)
     fprintf(out, "instructions %" PRIu64 "\n", instructions);
     for (unsigned i = 0; i < MARKS; i++)
         if (marks[i].times > 0)
-            fprintf(out,
-                    "mark %u times %" PRIu64 " total %" PRIu64 " longest %" PRIu64
-                    "\nfirst %u at %" PRIu64 "\n",
-                    i, marks[i].times, marks[i].total, marks[i].longest, i, marks[i].first);
+            fprintf(out, "mark %u times %" PRIu64 " total %" PRIu64 " longest %" PRIu64 "\n", i,
+                    marks[i].times, marks[i].total, marks[i].longest);
+    for (unsigned i = 0; i < phase_count; i++)
+        fprintf(out, "phase %u at %" PRIu64 "\n", phases[i].number, phases[i].at);
     for (unsigned i = 0; i < VIOLATIONS && violations[i].kind != NULL; i++)
         fprintf(out, "violation %s pc %08" PRIx64 " address %08" PRIx64 " times %" PRIu64 "\n",
                 violations[i].kind, violations[i].pc, violations[i].address, violations[i].times);
