@@ -15,8 +15,8 @@ struct qemu_machine {
     bool has_flash;
 };
 
-/* An option: the board's time is counted in its instructions, so that a busy host does not delay its
- * timers. */
+/* An option: the board's time is counted in its instructions, so that a busy host does not delay
+ * its timers. */
 #define QEMU_OWN_TIME ((const char *const[]){"-icount", "shift=2", NULL})
 
 extern const struct qemu_machine qemu_lx106, qemu_mps2;
