@@ -36,7 +36,8 @@ struct th_outbox_ops {
     /* Begins a record of entry->len bytes in state QUEUED or PUBLISHED with its `first` bytes, all
      * of them in the common case. False: no room, or the medium failed; then nothing changed. The
      * bytes are copied. A record with `extra` is of no use after a restart: what persists forgets
-     * it then. */
+     * it then. One at QoS 2 in state PUBLISHED becomes RELEASED instead: the broker may hold its
+     * identifier, and would take the next message under it for a repetition. */
     bool (*add)(void *ctx, const struct th_outbox_entry *entry, struct th_span first);
     /* The next bytes of the record begun last, until all entry->len are there; only then does the
      * record exist for the calls below and outlive a crash. No other call comes in between. False:

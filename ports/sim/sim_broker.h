@@ -25,6 +25,7 @@ struct th_sim_broker_options {
     uint32_t kick_after_ms;   /* … so long after CONNACK */
     bool mute;                /* never answers anything */
     uint8_t repeat_percent;   /* so often PUBREC, PUBREL, PUBCOMP and PUBACK are sent twice */
+    bool pubrel_in_any_order; /* for a client that has forgotten a streamed message */
     /* A message is taken from a client: at QoS 0 and 1 each time it comes, at QoS 2 once. */
     void (*message)(void *ctx, const char *client_id, struct th_span topic, struct th_span payload,
                     uint8_t qos);

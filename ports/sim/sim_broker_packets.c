@@ -208,9 +208,9 @@ static bool on_pubrel(struct sim_connection *connection, uint16_t id)
 {
     struct sim_session *session = connection->session;
     int at = sim_session_inbound(session, id);
-    if (at > 0) /* [MQTT-4.6.0-4] */
+    if (at > 0 && !connection->broker->options.pubrel_in_any_order) /* [MQTT-4.6.0-4] */
         return sim_violation(connection, "PUBREL out of order");
-    if (at == 0) {
+    if (at >= 0) {
         sim_session_inbound_remove(session, at);
         /* After a reconnect PUBREL can come without its PUBLISH. */
         send_answer(connection, SIM_PUBCOMP, id, 0, connection->unanswered > 0 ? 1 : 0);

@@ -10,12 +10,26 @@ static void keep(struct model_outbox *outbox)
     memcpy(outbox->kept_inbound, outbox->inbound, sizeof outbox->inbound);
 }
 
+static void bring_back(struct model_outbox *outbox)
+{
+    outbox->ram = outbox->kept_ram;
+    memcpy(outbox->bytes, outbox->kept_bytes, outbox->room);
+    memcpy(outbox->inbound, outbox->kept_inbound, sizeof outbox->inbound);
+}
+
 static void die(struct model_outbox *outbox)
 {
     if (outbox->ram.pending == 0)
         keep(outbox);
     outbox->dead = true;
     outbox->power_fails(outbox->ctx);
+}
+
+/* The present change does not come to the medium, and says so. */
+static bool fails(const struct model_outbox *outbox)
+{
+    return outbox->fails_from > 0 && outbox->ops >= outbox->fails_from &&
+           outbox->ops - outbox->fails_from < outbox->fails_for;
 }
 
 /* Around every change. A record in pieces comes to the medium with its last one: until then what
@@ -44,6 +58,8 @@ static bool on_add(void *ctx, const struct th_outbox_entry *entry, struct th_spa
 {
     struct model_outbox *outbox = ctx;
     before_change(outbox);
+    if (fails(outbox))
+        return false;
     if (!outbox->dead)
         keep(outbox);
     bool done = outbox->below.ops->add(outbox->below.ctx, entry, first);
@@ -57,6 +73,10 @@ static bool on_append(void *ctx, struct th_span bytes)
 {
     struct model_outbox *outbox = ctx;
     before_change(outbox);
+    if (fails(outbox)) {
+        bring_back(outbox);
+        return false;
+    }
     bool done = outbox->below.ops->append(outbox->below.ctx, bytes);
     forget_message(outbox);
     after_change(outbox);
@@ -67,6 +87,8 @@ static bool on_set_state(void *ctx, uint16_t id, enum th_outbox_state state)
 {
     struct model_outbox *outbox = ctx;
     before_change(outbox);
+    if (fails(outbox))
+        return false;
     bool done;
     if (state == TH_OUTBOX_RELEASED && outbox->mutant == MODEL_DROPS_AT_PUBREC)
         done = outbox->below.ops->remove(outbox->below.ctx, id);
@@ -84,6 +106,8 @@ static bool on_remove(void *ctx, uint16_t id)
 {
     struct model_outbox *outbox = ctx;
     before_change(outbox);
+    if (fails(outbox))
+        return false;
     bool done = true;
     if (outbox->mutant != MODEL_KEEPS_AFTER_PUBACK || id % 4 != 3)
         done = outbox->below.ops->remove(outbox->below.ctx, id);
@@ -128,6 +152,8 @@ static bool on_inbound(void *ctx, uint16_t id, bool set)
     struct model_outbox *outbox = ctx;
     outbox->in_inbound = set;
     before_change(outbox);
+    if (fails(outbox))
+        return false;
     bool done = true;
     if (outbox->mutant != (set ? MODEL_FORGETS_INBOUND_ID : MODEL_NEVER_FREES_INBOUND_ID))
         done = outbox->below.ops->inbound(outbox->below.ctx, id, set);
@@ -146,6 +172,8 @@ static bool on_inbound_clear(void *ctx)
 {
     struct model_outbox *outbox = ctx;
     before_change(outbox);
+    if (fails(outbox))
+        return false;
     bool done = outbox->below.ops->inbound_clear(outbox->below.ctx);
     after_change(outbox);
     return done;
@@ -201,13 +229,25 @@ void model_outbox_free(struct model_outbox *outbox)
     free(outbox->kept_bytes);
 }
 
+static void forget_streamed(struct model_outbox *outbox)
+{
+    struct th_outbox_entry entry;
+    for (uint32_t cursor = 0; outbox->below.ops->next(outbox->below.ctx, &cursor, &entry);) {
+        if (entry.extra == NULL || entry.state == TH_OUTBOX_RELEASED)
+            continue;
+        if (entry.qos == 2 && entry.state == TH_OUTBOX_PUBLISHED &&
+            outbox->mutant != MODEL_FORGETS_STREAMED_ID)
+            outbox->below.ops->set_state(outbox->below.ctx, entry.id, TH_OUTBOX_RELEASED);
+        else
+            outbox->below.ops->remove(outbox->below.ctx, entry.id);
+    }
+}
+
 void model_outbox_restart(struct model_outbox *outbox, uint32_t dies_in_op, bool dies_after)
 {
-    if (outbox->dead) {
-        outbox->ram = outbox->kept_ram;
-        memcpy(outbox->bytes, outbox->kept_bytes, outbox->room);
-        memcpy(outbox->inbound, outbox->kept_inbound, sizeof outbox->inbound);
-    }
+    if (outbox->dead)
+        bring_back(outbox);
+    forget_streamed(outbox);
     outbox->dead = outbox->in_inbound = false;
     outbox->ops = 0;
     outbox->dies_in_op = dies_in_op;

@@ -18,6 +18,7 @@ struct model_outbox {
     uint32_t room;
     uint16_t inbound[MODEL_INBOUND_ROOM], kept_inbound[MODEL_INBOUND_ROOM];
     uint32_t ops, dies_in_op;
+    uint32_t fails_from, fails_for; /* changes that the medium refuses */
     bool dies_after, dead, in_inbound;
     enum model_mutant mutant;
     uint16_t begun_id; /* of the record begun last */
@@ -32,7 +33,8 @@ void model_outbox_init(struct model_outbox *outbox, uint32_t room, enum model_mu
                        void (*power_fails)(void *ctx), void *ctx);
 void model_outbox_free(struct model_outbox *outbox);
 
-/* A client starts with what was kept; it dies in that change (0: not in one). */
+/* A client starts with what was kept; it dies in that change (0: not in one). A streamed message is
+ * forgotten, but for its identifier at QoS 2: the broker may hold that until PUBREL. */
 void model_outbox_restart(struct model_outbox *outbox, uint32_t dies_in_op, bool dies_after);
 
 /* The power failed between an inbound identifier and its message's delivery. */

@@ -22,9 +22,17 @@ struct fate {
     uint16_t length;
     bool accepted; /* by the client, or by the broker for the client */
     bool maybe;    /* the client lost its power while it took it: 0 or 1 of it */
+    bool streamed;
     bool forgiven; /* the broker has lost the session since */
     uint32_t arrivals, published;
     uint16_t id;
+};
+
+/* A streamed message in the client's memory. */
+struct feed {
+    struct model *model;
+    uint32_t number;
+    struct th_mqtt_source source;
 };
 
 struct model {
@@ -41,6 +49,8 @@ struct model {
     uint8_t rx[RX_ROOM], plain_rx[64], plain_tx[160];
     struct th_mqtt_alias alias;
 
+    struct th_mqtt_publish publishes[MODEL_MESSAGES_MAX];
+    struct feed feeds[MODEL_MESSAGES_MAX];
     struct fate out[MODEL_MESSAGES_MAX], in[MODEL_MESSAGES_MAX];
     uint32_t out_next, in_next; /* the next to be published */
     uint32_t out_last, in_last; /* the latest first arrival: order */
@@ -63,12 +73,15 @@ static void wrong(struct model *model, const char *what, uint32_t number)
 
 /* ---- messages: a number, then bytes that follow from it ---- */
 
+static uint8_t byte_of(uint32_t number, size_t at)
+{
+    return at == 0 ? (uint8_t)(number >> 8) : (uint8_t)(at == 1 ? number : number * 31 + at * 7);
+}
+
 static size_t fill(uint8_t *into, uint32_t number, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        into[i] = (uint8_t)(number * 31 + i * 7);
-    into[0] = (uint8_t)(number >> 8);
-    into[1] = (uint8_t)number;
+        into[i] = byte_of(number, i);
     return len;
 }
 
@@ -140,6 +153,8 @@ static void client_start(struct model *model)
     uint32_t start = model->starts++;
     model_outbox_restart(&model->outbox, start < MODEL_FAULTS_MAX ? plan->crash_in_op[start] : 0,
                          start < MODEL_FAULTS_MAX && plan->crash_after[start]);
+    model->outbox.fails_from = plan->medium_fails;
+    model->outbox.fails_for = plan->medium_fails_for;
     model->alive = true;
     model->up = model->subscribed = false;
     if (th_mqtt_init(&model->mqtt, &model->mqtt_config) != TH_OK ||
@@ -160,6 +175,8 @@ static void client_dies(struct model *model)
 {
     model->alive = false;
     model->result.crashes++;
+    for (uint32_t i = 0; i < model->out_next; i++)
+        model->out[i].maybe |= model->out[i].streamed; /* of no use after a restart */
     if (model_outbox_died_storing_inbound(&model->outbox))
         model->in_lost_allowed++;
     th_sim_node_crash(&model->node, model->plan->crash_loses_sent);
@@ -181,6 +198,22 @@ static void subscribe(struct model *model)
         model->subscribed = th_mqtt_subscribe(&model->mqtt, &filter, 1, NULL, 0, &id) == TH_OK;
 }
 
+/* Some bytes, or none yet: then it asks to be called again. */
+static size_t read_source(void *user, uint32_t offset, uint8_t *into, size_t room)
+{
+    const struct feed *feed = user;
+    struct model *model = feed->model;
+    uint32_t number = feed->number;
+    size_t len = th_sim_chance(model->sim, 40), left = model->out[number].length - offset;
+    if (len == 0)
+        th_sim_node_wake_in(&model->node, 1);
+    len = len < room ? len : room;
+    len = len < left ? len : left;
+    for (size_t i = 0; i < len; i++)
+        into[i] = byte_of(number, offset + i);
+    return len;
+}
+
 static void publish_next(struct model *model)
 {
     uint8_t payload[PAYLOAD_MAX];
@@ -188,13 +221,19 @@ static void publish_next(struct model *model)
     struct fate *fate = &model->out[number];
     if (number >= model->plan->out_count || model->outbox.dead)
         return;
-    struct th_mqtt_publish publish = {
+    struct th_mqtt_publish *publish = &model->publishes[number];
+    *publish = (struct th_mqtt_publish){
         .topic = TH_SPAN("out"),
         .payload = th_span_of(payload, fill(payload, number, fate->length)),
         .qos = (enum th_mqtt_qos)fate->qos,
         .alias = model->mqtt_config.alias_count,
     };
-    enum th_error error = th_mqtt_publish(&model->mqtt, &publish, &fate->id);
+    if (fate->streamed) {
+        struct feed *feed = &model->feeds[number];
+        *feed = (struct feed){model, number, {read_source, feed, fate->length}};
+        publish->source = &feed->source;
+    }
+    enum th_error error = th_mqtt_publish(&model->mqtt, publish, &fate->id);
     if (model->outbox.dead)
         fate->maybe = true;
     else if (error == TH_OK)
@@ -363,6 +402,13 @@ static void broker_stops(void *ctx, uint32_t number)
 
 /* ---- the judgement ---- */
 
+static void kicks_end(void *ctx, uint32_t number)
+{
+    struct model *model = ctx;
+    (void)number;
+    th_sim_broker_options(model->broker)->kicks = false;
+}
+
 static bool all_done(const struct model *model)
 {
     if (!model->alive || !model->up || faults_go_on(model))
@@ -376,7 +422,7 @@ static void judge_out(struct model *model)
 {
     for (uint32_t i = 0; i < model->out_next; i++) {
         const struct fate *fate = &model->out[i];
-        if (fate->accepted && fate->arrivals == 0)
+        if (fate->accepted && !fate->maybe && fate->arrivals == 0)
             wrong(model, "a message from the client was lost", i);
         if (model->result.crashes == 0 && fate->accepted && fate->published != 1)
             wrong(model, "an acknowledgement was not told, or twice", i);
@@ -470,82 +516,20 @@ static void set_up(struct model *model, const struct model_plan *plan)
     options->alias_maximum = plan->alias_maximum;
     options->answer_delay_ms = plan->answer_delay_ms;
     options->repeat_percent = plan->repeat_percent;
+    options->kicks = plan->kicks;
+    options->kick_after_ms = 150;
+    options->pubrel_in_any_order = plan->streams;
     options->message = broker_takes;
     options->ctx = model;
     th_sim_node_init(&model->node, model->sim, client_wake, model);
     for (uint32_t i = 0; i < MODEL_MESSAGES_MAX; i++) {
         model->out[i].qos = plan->out_qos < 3 ? plan->out_qos : (uint8_t)(1 + i % 2);
         model->in[i].qos = plan->in_qos < 3 ? plan->in_qos : (uint8_t)(1 + i % 2);
+        model->out[i].streamed = plan->streams && i % 3 == 1;
         model->out[i].length = (uint16_t)(2 + th_sim_chance(model->sim, i % 5 == 4 ? 200 : 20));
         model->in[i].length = (uint16_t)(2 + th_sim_chance(model->sim, i % 5 == 4 ? 250 : 20));
     }
     set_up_client(model);
-}
-
-struct model_plan model_plan_of(uint64_t seed, uint8_t version)
-{
-    return (struct model_plan){
-        .seed = seed,
-        .version = version,
-        .out_count = 4,
-        .in_count = 4,
-        .out_qos = 3,
-        .in_qos = 3,
-        .path = {.latency_min_ms = 3, .latency_max_ms = 20},
-        .outbox_room = 2048,
-    };
-}
-
-/* A number from the seed, which is then another one. */
-static uint32_t draw(uint64_t *seed, uint32_t below)
-{
-    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)((*seed >> 33) % below);
-}
-
-static void draw_faults(struct model_plan *plan, uint64_t *seed)
-{
-    for (int i = 0; i < MODEL_FAULTS_MAX; i++) {
-        uint32_t at = 1 + draw(seed, draw(seed, 2) ? 60 : 700);
-        switch (draw(seed, 6)) {
-        case 0: plan->faults[i].cut_up = at; break;
-        case 1: plan->faults[i].cut_down = at; break;
-        case 2: plan->faults[i].silent_up = at; break;
-        case 3: plan->faults[i].silent_down = at; break;
-        default: break;
-        }
-        if (draw(seed, 3) == 0)
-            plan->crash_in_op[i] = 1 + draw(seed, 12);
-        plan->crash_after[i] = draw(seed, 2);
-    }
-}
-
-struct model_plan model_plan_random(uint64_t seed)
-{
-    uint64_t chance = seed ^ UINT64_C(0x5DEECE66D);
-    struct model_plan plan = {.seed = seed};
-    plan.version = draw(&chance, 2) ? 5 : 4;
-    plan.out_count = (uint8_t)draw(&chance, 40);
-    plan.in_count = (uint8_t)draw(&chance, 40);
-    plan.out_qos = (uint8_t)(1 + draw(&chance, 3));
-    plan.in_qos = (uint8_t)(1 + draw(&chance, 3));
-    plan.path.latency_max_ms = draw(&chance, 80);
-    plan.path.fragment_max = draw(&chance, 3) ? 0 : 1 + draw(&chance, 30);
-    plan.path.window = draw(&chance, 3) ? 0 : 40 + draw(&chance, 400);
-    if (draw(&chance, 4) != 0)
-        draw_faults(&plan, &chance);
-    plan.crash_every_ms = draw(&chance, 3) ? 0 : 200 + draw(&chance, 3000);
-    plan.crash_loses_sent = draw(&chance, 2);
-    plan.restart_every_ms = draw(&chance, 3) ? 0 : 500 + draw(&chance, 4000);
-    plan.loses_session = draw(&chance, 3) == 0;
-    plan.faults_until_ms = 2000 + draw(&chance, 6000);
-    plan.inflight_max = (uint16_t)draw(&chance, 6);
-    plan.receive_maximum = (uint16_t)draw(&chance, 6);
-    plan.alias_maximum = (uint16_t)(4 * draw(&chance, 2));
-    plan.answer_delay_ms = draw(&chance, 2) ? 0 : draw(&chance, 60);
-    plan.repeat_percent = (uint8_t)(draw(&chance, 4) ? 0 : draw(&chance, 60));
-    plan.outbox_room = (uint16_t)(16 * (30 + draw(&chance, 100)));
-    return plan;
 }
 
 struct model_result model_run(const struct model_plan *plan)
@@ -563,6 +547,8 @@ struct model_result model_run(const struct model_plan *plan)
         th_sim_after(model->sim, about(model, plan->crash_every_ms), crashes, model, 0);
     if (plan->restart_every_ms > 0)
         th_sim_after(model->sim, about(model, plan->restart_every_ms), broker_stops, model, 0);
+    if (plan->kicks)
+        th_sim_after(model->sim, plan->faults_until_ms, kicks_end, model, 0);
     for (uint32_t i = 0; th_sim_step(model->sim) && model->result.wrong == NULL; i++) {
         if (i == EVENT_LIMIT)
             wrong(model, "it goes round in circles", 0);

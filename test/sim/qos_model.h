@@ -24,12 +24,13 @@ enum model_mutant {
     MODEL_NO_MUTANT,
     MODEL_FORGETS_INBOUND_ID, /* does not store the identifier of an inbound QoS 2 message */
     MODEL_NEVER_FREES_INBOUND_ID,
-    MODEL_FORGETS_MESSAGE,    /* says that it has stored a message, and has not */
-    MODEL_FORGETS_PUBREC,     /* does not store that PUBREC came */
-    MODEL_DROPS_AT_PUBREC,    /* forgets the message instead of owing PUBREL */
-    MODEL_FORGETS_PUBLISHED,  /* does not store that PUBLISH was sent: no DUP, no order */
-    MODEL_NEWEST_FIRST,       /* sends again in the wrong order */
-    MODEL_KEEPS_AFTER_PUBACK, /* does not forget what is acknowledged */
+    MODEL_FORGETS_MESSAGE,     /* says that it has stored a message, and has not */
+    MODEL_FORGETS_PUBREC,      /* does not store that PUBREC came */
+    MODEL_DROPS_AT_PUBREC,     /* forgets the message instead of owing PUBREL */
+    MODEL_FORGETS_PUBLISHED,   /* does not store that PUBLISH was sent: no DUP, no order */
+    MODEL_NEWEST_FIRST,        /* sends again in the wrong order */
+    MODEL_KEEPS_AFTER_PUBACK,  /* does not forget what is acknowledged */
+    MODEL_FORGETS_STREAMED_ID, /* of a QoS 2 message whose source died with the client */
     MODEL_MUTANTS,
 };
 
@@ -53,6 +54,10 @@ struct model_plan {
     uint32_t answer_delay_ms;
     uint8_t repeat_percent;
     uint16_t outbox_room;
+    bool streams;              /* some messages from the client come from a source */
+    uint32_t medium_fails;     /* every start's n-th change of the outbox fails, and … */
+    uint32_t medium_fails_for; /* … so many in a row */
+    bool kicks; /* the broker closes connections after CONNACK, until `faults_until_ms` */
     enum model_mutant mutant;
 };
 

@@ -125,6 +125,37 @@ static void a_crash_in_any_change_and_another_one_after_the_restart(void **state
     }
 }
 
+/* R5: the medium refuses the n-th change, once, and then for good; here for long. */
+static void a_medium_that_fails_in_any_change_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t variant = 0; variant < 8; variant++) {
+        for (uint32_t op = 1; op < 45; op++) {
+            struct model_plan plan = model_plan_of(op, variant & 1 ? 5 : 4);
+            plan.medium_fails = op;
+            plan.medium_fails_for = variant & 2 ? 20 : 1;
+            plan.streams = variant & 4;
+            check(&plan, "medium", variant, op);
+        }
+    }
+}
+
+/* Messages whose payload is read from a source while they leave, again from its beginning after
+ * each cut. */
+static void a_cut_after_any_byte_of_streamed_messages_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t at = 1; at < 700; at++) {
+        for (uint8_t version = 4; version <= 5; version++) {
+            struct model_plan plan = model_plan_of(at, version);
+            plan.streams = true;
+            plan.out_count = 7;
+            plan.faults[0].cut_up = plan.faults[1].cut_up = at;
+            check(&plan, "streamed, cut", at, at);
+        }
+    }
+}
+
 static void everything_at_once_by_many_seeds(void **state)
 {
     (void)state;
@@ -185,6 +216,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cut_after_any_byte_and_another_one_after_it),
         cmocka_unit_test(a_crash_in_any_change_of_the_outbox_loses_and_repeats_nothing),
         cmocka_unit_test(a_crash_in_any_change_and_another_one_after_the_restart),
+        cmocka_unit_test(a_medium_that_fails_in_any_change_loses_and_repeats_nothing),
+        cmocka_unit_test(a_cut_after_any_byte_of_streamed_messages_loses_and_repeats_nothing),
         cmocka_unit_test(everything_at_once_by_many_seeds),
         cmocka_unit_test(every_mutant_breaks_a_promise),
     };
