@@ -428,15 +428,19 @@ static bool apply(struct th_outbox_file *file, const struct th_outbox_file_recor
 }
 
 /* The sources of streamed messages died with the process that had them. What the broker has already
- * taken (RELEASED) needs its PUBREL all the same. */
+ * taken (RELEASED) needs its PUBREL all the same; what it may have taken needs one too, or it would
+ * keep the identifier and take the next message under it for a repetition. */
 static void forget_streamed(struct th_outbox_file *file)
 {
     for (uint32_t i = file->used; i-- > 0;) {
         struct th_outbox_file_entry *entry = entry_at(file, i);
-        if ((entry->flags & RECORD_VOLATILE) && entry->state != TH_OUTBOX_RELEASED) {
+        if (!(entry->flags & RECORD_VOLATILE) || entry->state == TH_OUTBOX_RELEASED)
+            continue;
+        if (entry->qos == 2 && entry->state == TH_OUTBOX_PUBLISHED)
+            change_state(file, entry, TH_OUTBOX_RELEASED);
+        else
             take_out(file, entry);
-            file->forgotten++;
-        }
+        file->forgotten++;
     }
 }
 
