@@ -39,13 +39,13 @@ static int server_key(struct home *home, EVP_PKEY **key)
 static X509 *server_certificate(const struct broker *broker, EVP_PKEY *key,
                                 const struct home_issuer *issuer)
 {
-    const char *hosts[HOSTS_MAX];
+    const char *hosts[HOSTS_MAX] = {NULL};
     for (size_t i = 0; i < broker->hosts.count; i++)
         hosts[i] = broker->hosts.at[i];
     int64_t now = time(NULL), end = now + SERVER_DAYS * HOME_DAY_S;
     int64_t issuer_end = x509_not_after(issuer->certificate);
     char common_name[65]; /* the longest RFC 5280 allows; nothing of ours reads it */
-    snprintf(common_name, sizeof common_name, "%s", hosts[0]);
+    snprintf(common_name, sizeof common_name, "%.64s", broker->hosts.at[0]);
     return x509_issue(&(struct x509_order){
         .kind = X509_SERVER,
         .common_name = common_name,
@@ -210,6 +210,8 @@ static int init_in(const char *dir, const struct broker *broker)
 {
     struct home home;
     int code = home_open(&home, dir, false);
+    if (code == EXIT_OK)
+        code = home_lock(&home);
     if (code == EXIT_OK)
         code = registry_begin(&home.registry);
     if (code == EXIT_OK)

@@ -146,6 +146,8 @@ static int ca_init(int argc, char **argv)
     struct home home;
     code = home_open(&home, dir, true);
     if (code == EXIT_OK)
+        code = home_lock(&home);
+    if (code == EXIT_OK)
         code = registry_begin(&home.registry);
     if (code == EXIT_OK)
         code = make_all(&home, name ? name : random);

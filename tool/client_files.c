@@ -119,23 +119,32 @@ static int issue(struct home *home, const struct client *client, X509_REQ *reque
     return code == EXIT_OK ? registry_event(&home->registry, "issue", client->name) : code;
 }
 
-/* The name is taken. Only where the certificate's file is missing and the key is still the one it
- * was issued for was an earlier run cut off, and is finished now. */
-static int finish(struct home *home, const struct client *client,
-                  const struct registry_principal *taken, X509_REQ *request, X509 **out)
+static int taken_by(const struct client *client, const struct registry_principal *taken)
 {
-    struct path path = kind_path(home, client->kind, client->name, "crt");
     char date[24];
-    if (strcmp(taken->kind, client->kind) == 0 && !files_exist(path.text)) {
-        *out = registry_certificate(&home->registry, client->name);
-        EVP_PKEY *key = *out ? X509_get0_pubkey(*out) : NULL;
-        if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
-            return EXIT_OK;
-    }
     return fail(EXIT_EXISTS,
                 "the name '%s' was given to a %s on %s; nothing was changed\n"
                 "thimble %s list, and choose another name",
                 client->name, taken->kind, term_date(taken->created_s, date), taken->kind);
+}
+
+static bool is_complete(const struct home *home, const struct client *client,
+                        const struct registry_principal *taken)
+{
+    return strcmp(taken->kind, client->kind) != 0 ||
+           files_exist(kind_path(home, client->kind, client->name, "crt").text);
+}
+
+/* The name is taken, but its certificate's file is missing: an earlier run was cut off, and is
+ * finished now if the key is still the one it was issued for. */
+static int finish(struct home *home, const struct client *client,
+                  const struct registry_principal *taken, X509_REQ *request, X509 **out)
+{
+    *out = registry_certificate(&home->registry, client->name);
+    EVP_PKEY *key = *out ? X509_get0_pubkey(*out) : NULL;
+    if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
+        return EXIT_OK;
+    return taken_by(client, taken);
 }
 
 static int write_results(struct home *home, const struct client *client, X509 *certificate)
@@ -149,33 +158,22 @@ static int write_results(struct home *home, const struct client *client, X509 *c
     return code == EXIT_OK ? x509_write_certificate(path.text, certificate, FILES_REPLACE) : code;
 }
 
-/* Before anything is made, so that a refused name leaves no directory behind. */
-static int refuse_taken(struct home *home, const struct client *client)
-{
-    struct registry_principal taken;
-    struct path path = kind_path(home, client->kind, client->name, "crt");
-    if (registry_principal(&home->registry, client->name, &taken) &&
-        (strcmp(taken.kind, client->kind) != 0 || files_exist(path.text)))
-        return finish(home, client, &taken, NULL, NULL);
-    return EXIT_OK;
-}
-
 int client_make(struct home *home, struct client *client)
 {
     X509_REQ *request = NULL;
     X509 *certificate = NULL;
     struct registry_principal taken;
     int code = registry_begin(&home->registry);
-    if (code == EXIT_OK)
-        code = refuse_taken(home, client);
+    bool known = code == EXIT_OK && registry_principal(&home->registry, client->name, &taken);
+    if (known && is_complete(home, client, &taken)) /* before anything is made */
+        code = taken_by(client, &taken);
     if (code == EXIT_OK)
         code = make_request(home, client);
     if (code == EXIT_OK)
         code = checked_request(home, client, &request);
     if (code == EXIT_OK)
-        code = registry_principal(&home->registry, client->name, &taken)
-                   ? finish(home, client, &taken, request, &certificate)
-                   : issue(home, client, request, &certificate);
+        code = known ? finish(home, client, &taken, request, &certificate)
+                     : issue(home, client, request, &certificate);
     if (code == EXIT_OK)
         code = registry_commit(&home->registry);
     else

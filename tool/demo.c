@@ -126,15 +126,16 @@ static int make_everything(struct demo *demo)
     say("    server CA (devices know the broker by it) and device CA (the broker knows devices by "
         "it)");
     typed("thimble device enrol " DEMO_DEVICE);
-    code = stage_command(device_main, "enrol", "--dir", stage->home.dir, DEMO_DEVICE, NULL);
+    code = stage_command(device_main,
+                         (const char *[]){"enrol", "--dir", stage->home.dir, DEMO_DEVICE, NULL});
     say("    it made its own private key, and only its request left it");
     typed("thimble user add " DEMO_USER " --role operator");
     if (code == EXIT_OK)
-        code = stage_command(user_main, "add", "--dir", stage->home.dir, DEMO_USER, "--role",
-                             "operator", NULL);
+        code = stage_command(user_main, (const char *[]){"add", "--dir", stage->home.dir, DEMO_USER,
+                                                         "--role", "operator", NULL});
     if (code == EXIT_OK)
-        code = stage_command(user_main, "add", "--dir", stage->home.dir, DEMO_FRIEND, "--role",
-                             "operator", NULL);
+        code = stage_command(user_main, (const char *[]){"add", "--dir", stage->home.dir,
+                                                         DEMO_FRIEND, "--role", "operator", NULL});
     say("    everything lies in %s", stage->dir);
     return code;
 }

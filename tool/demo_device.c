@@ -89,7 +89,7 @@ static void answer(struct demo_device *device, const struct th_mqtt_message *mes
     result_of(device, frame, result, sizeof result);
     snprintf(topic, sizeof topic, "%s/to/%s/rpc", DEMO_DEVICE, caller);
     snprintf(text, sizeof text, "{\"id\":%ld,\"src\":\"%s\",\"dst\":\"%s\",%s}",
-             atol(member(frame, "id")), DEMO_DEVICE, caller, result);
+             strtol(member(frame, "id"), NULL, 10), DEMO_DEVICE, caller, result);
     const struct th_mqtt_publish publish = {
         .topic = th_span_str(topic), .payload = th_span_str(text), .qos = TH_MQTT_QOS1};
     if (th_mqtt_publish(&device->actor.peer.mqtt, &publish, NULL) == TH_OK)

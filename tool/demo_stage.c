@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <ftw.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +84,12 @@ void stage_close(struct stage *stage)
 
 /* ---- commands ---- */
 
-int stage_command(int (*command)(int argc, char **argv), ...)
+int stage_command(int (*command)(int argc, char **argv), const char *const *words)
 {
     char *argv[16];
     int argc = 0;
-    va_list arguments;
-    va_start(arguments, command);
-    for (const char *word; argc < 16 && (word = va_arg(arguments, const char *)) != NULL; argc++)
-        argv[argc] = (char *)(uintptr_t)word;
-    va_end(arguments);
+    for (; argc < 16 && words[argc]; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc];
     bool quiet = term.quiet;
     term.quiet = true;
     int code = command(argc, argv);
@@ -115,10 +111,13 @@ int stage_make_broker(struct stage *stage, struct demo_broker *broker, const cha
     snprintf(broker->dir, sizeof broker->dir, "%s/%s", stage->dir, folder);
     snprintf(port, sizeof port, "%u", broker->port);
     snprintf(user_port, sizeof user_port, "%u", broker->user_port);
-    int code = stage_command(ca_main, "init", "--dir", broker->dir, "--name", name, NULL);
+    int code = stage_command(ca_main,
+                             (const char *[]){"init", "--dir", broker->dir, "--name", name, NULL});
     if (code == EXIT_OK)
-        code = stage_command(broker_main, "init", "--dir", broker->dir, "--host", "localhost",
-                             "--port", port, "--user-port", user_port, "--bind", "127.0.0.1", NULL);
+        code =
+            stage_command(broker_main, (const char *[]){"init", "--dir", broker->dir, "--host",
+                                                        "localhost", "--port", port, "--user-port",
+                                                        user_port, "--bind", "127.0.0.1", NULL});
     return code;
 }
 

@@ -34,8 +34,8 @@ int stage_open(struct stage *stage);
 /* Ends every child, closes everything, removes the directory. */
 void stage_close(struct stage *stage);
 
-/* Runs a command of the tool without its words; NULL ends the arguments. */
-int stage_command(int (*command)(int argc, char **argv), ...);
+/* Runs a command of the tool without its output; NULL ends the words. */
+int stage_command(int (*command)(int argc, char **argv), const char *const *words);
 
 /* Authorities and a broker for localhost, not started; `name` is in the CAs' subjects. */
 int stage_make_broker(struct stage *stage, struct demo_broker *broker, const char *folder,

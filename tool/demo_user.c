@@ -38,8 +38,11 @@ static void count(struct ledger *ledger, const struct th_mqtt_message *message)
         return;
     int qos = message->topic.at[len] - '0';
     memcpy(text, message->payload.at, message->payload.len);
-    unsigned number;
-    if (qos < 1 || qos > 2 || sscanf(text, "{\"n\":%u", &number) != 1 || number >= LEDGER_MAX)
+    static const char before[] = "{\"n\":";
+    if (qos < 1 || qos > 2 || strncmp(text, before, sizeof before - 1) != 0)
+        return;
+    unsigned long number = strtoul(text + sizeof before - 1, NULL, 10);
+    if (number >= LEDGER_MAX)
         return;
     if (ledger->got[qos][number] < UINT8_MAX)
         ledger->got[qos][number]++;

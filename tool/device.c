@@ -66,6 +66,8 @@ static int device_enrol(int argc, char **argv)
     }
     struct home home;
     code = home_open(&home, dir, false);
+    if (code == EXIT_OK)
+        code = home_lock(&home);
     for (size_t i = 0; code == EXIT_OK && i < names.count; i++)
         code = enrol_one(&home, names.at[i]);
     if (code == EXIT_OK && term.json)

@@ -2,10 +2,13 @@
 #include "home.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "exits.h"
 #include "term.h"
@@ -42,6 +45,7 @@ static int make_absolute(struct home *home, const char *dir)
 int home_find(struct home *home, const char *dir)
 {
     memset(home, 0, sizeof *home);
+    home->lock = -1;
     struct path path = chosen(dir);
     return make_absolute(home, path.text);
 }
@@ -49,6 +53,7 @@ int home_find(struct home *home, const char *dir)
 int home_open(struct home *home, const char *dir, bool create)
 {
     memset(home, 0, sizeof *home);
+    home->lock = -1;
     struct path path = chosen(dir);
     int code = create ? files_directory(path.text) : EXIT_OK;
     if (code == EXIT_OK)
@@ -59,9 +64,22 @@ int home_open(struct home *home, const char *dir, bool create)
     return registry_open(&home->registry, registry.text, create);
 }
 
+int home_lock(struct home *home)
+{
+    struct path path = home_path(home, "lock");
+    home->lock = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (home->lock >= 0 && flock(home->lock, LOCK_EX) == 0)
+        return EXIT_OK;
+    return fail(EXIT_FAILED, "cannot lock %s: %s\ncheck its permissions", path.text,
+                strerror(errno));
+}
+
 void home_close(struct home *home)
 {
     registry_close(&home->registry);
+    if (home->lock >= 0)
+        close(home->lock);
+    home->lock = -1;
 }
 
 struct path home_path(const struct home *home, const char *relative)

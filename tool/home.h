@@ -18,6 +18,7 @@
 struct home {
     char dir[768]; /* absolute */
     struct registry registry;
+    int lock; /* -1: none */
 };
 
 /* `dir` NULL: $THIMBLE_HOME, or ~/.thimble. `create` makes it. Prints its error. */
@@ -26,6 +27,10 @@ void home_close(struct home *home);
 
 /* Finds the directory alone, without a registry; for commands that only read a client's files. */
 int home_find(struct home *home, const char *dir);
+
+/* Waits for other commands that are issuing over this directory, and keeps further ones waiting
+ * until home_close(): registry and files change together. */
+int home_lock(struct home *home);
 
 struct path home_path(const struct home *home, const char *relative);
 struct path home_authority_path(const struct home *home, enum registry_authority which,

@@ -19,7 +19,7 @@ void hosts_add(struct hosts *hosts, const char *host)
         if (strcasecmp(hosts->at[i], host) == 0)
             return;
     }
-    strcpy(hosts->at[hosts->count++], host);
+    memcpy(hosts->at[hosts->count++], host, strlen(host) + 1);
 }
 
 static void add_address(struct hosts *hosts, const struct sockaddr *address)

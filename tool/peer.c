@@ -101,7 +101,7 @@ static int take_as(struct peer *peer, struct peer_flags *flags)
     }
     if (!flags->port &&
         registry_get(&home.registry, device ? "broker.port" : "broker.user_port", port))
-        flags->port = atol(port);
+        options_number(port, 1, 65535, &flags->port);
     if (!flags->id && !flags->id_prefix)
         flags->id = flags->as;
     home_close(&home);

@@ -87,6 +87,8 @@ static int user_add(int argc, char **argv)
                             .role = role,
                             .days = USER_DAYS};
     if (code == EXIT_OK)
+        code = home_lock(&home);
+    if (code == EXIT_OK)
         code = add(&home, &client);
     home_close(&home);
     return code;
