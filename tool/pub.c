@@ -15,6 +15,9 @@
 #include "peer.h"
 #include "term.h"
 
+/* A broker that takes a message badly would take it badly for ever. */
+#define SETBACKS_MAX 3
+
 struct pub {
     struct peer_flags flags;
     const char *topic, *message, *file;
@@ -28,6 +31,8 @@ struct pub {
     struct lines input;
     bool connected_once, taken, streaming, ended, closing;
     uint32_t sent, done, denied;
+    uint32_t largest;  /* packet the broker takes */
+    unsigned setbacks; /* connections lost since the last acknowledgement */
     uint32_t until_ms;
     int code; /* OPTION_GO_ON while it runs */
 };
@@ -95,6 +100,15 @@ static void send_payload(struct pub *pub)
         pub->streaming = false;
         return;
     }
+    if (error == TH_ERR_TOO_LARGE && pub->largest != UINT32_MAX) {
+        pub->code =
+            fail(EXIT_MEMORY,
+                 "cannot publish on %s: a message of %u bytes is more than the broker takes "
+                 "(%u with its header)\n"
+                 "send it in pieces, or raise max_packet_size in the broker's configuration",
+                 pub->topic, pub->payload.source.len, pub->largest);
+        return;
+    }
     if (error != TH_OK) {
         pub->code = fail(exits_of(error), "cannot publish on %s: %s\n%s", pub->topic,
                          th_error_text(error), th_error_remedy(error));
@@ -132,6 +146,7 @@ static void feed(struct pub *pub)
 static void acknowledged(struct pub *pub, const struct th_mqtt_ack *ack)
 {
     pub->done++;
+    pub->setbacks = 0;
     pub->streaming = false;
     if (ack->reason_code < 0x80)
         return;
@@ -147,9 +162,11 @@ static void acknowledged(struct pub *pub, const struct th_mqtt_ack *ack)
 
 static void mqtt_event(struct pub *pub, const struct th_mqtt_event *event)
 {
-    if (event->kind == TH_MQTT_EVENT_CONNECTED)
+    if (event->kind == TH_MQTT_EVENT_CONNECTED) {
         pub->connected_once = true;
-    else if (event->kind == TH_MQTT_EVENT_PUBLISHED || event->kind == TH_MQTT_EVENT_SENT)
+        pub->largest = event->u.connack.maximum_packet_size;
+    }
+    if (event->kind == TH_MQTT_EVENT_PUBLISHED || event->kind == TH_MQTT_EVENT_SENT)
         acknowledged(pub, &event->u.ack);
 }
 
@@ -162,8 +179,15 @@ static void failed(struct pub *pub, const struct th_link_event *event)
     bool next_address = event->u.failed.retry_ms == 0 && !pub->connected_once;
     if (next_address)
         return;
+    bool lost_up = event->u.failed.in == TH_LINK_UP;
+    pub->setbacks += lost_up;
     if (!pub->connected_once || (pub->streaming && pub->qos == 0))
         pub->code = peer_fail(&pub->peer, failure);
+    else if (lost_up && pub->setbacks == SETBACKS_MAX && pub->done < pub->sent)
+        pub->code = fail(EXIT_PROTOCOL,
+                         "the broker has ended the connection %d times when a message on %s was "
+                         "sent: %s\nsee its log; the message may be larger than it takes",
+                         SETBACKS_MAX, pub->topic, th_error_text(failure->error));
     else
         warn("the connection is gone: %s; trying again\nwait, or end it with Ctrl-C",
              th_error_text(failure->error));

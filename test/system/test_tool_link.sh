@@ -137,6 +137,13 @@ check "in line mode too" refused 6 "0x87" sh -c "seq 3 | $thimble pub --as lamp 
 "$thimble" pub --as lamp -t pump/status -m x --json >"$scratch/pub.json" 2>/dev/null
 check "pub --json counts it" json "$scratch/pub.json" "d ->> '$.denied' = 1 and d ->> '$.published' = 0"
 
+# ---- what the broker does not take ----
+head -c 5000000 /dev/zero >"$scratch/five"
+check "a message larger than the broker takes is refused before it is sent" \
+    refused 16 "5000000 bytes is more than the broker takes (4194304" pub -t lamp/status -f "$scratch/five"
+check "with 3.1.1, where the broker does not tell, it is not sent for ever" \
+    refused 18 "ended the connection 3 times" pub -t lamp/status -f "$scratch/five" -V 311
+
 # ---- flags ----
 check "a wildcard is no topic" refused 2 "no topic to publish on" pub -t 'a/#' -m x
 check "a filter with # inside is none" refused 2 "no topic filter" "$thimble" sub --as olga -t 'a/#/b'

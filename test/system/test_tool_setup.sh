@@ -180,6 +180,37 @@ for round in 1 2 3; do
         test "$(sql "select count(*) from certificate where principal = 'race$round'")" = 1
     check "of six ca init at once one wins" race 5 "$thimble" ca init --dir "$scratch/race$round"
 done
+# ---- killed at any moment, a command run again finishes ----
+survives() {
+    local i ms name
+    for i in $(seq 1 25); do
+        name=killed$i
+        ms=$(printf '0.%03d' $((i * 1)))
+        timeout -s KILL "$ms" "$thimble" device enrol "$name" >/dev/null 2>&1
+        "$thimble" device enrol "$name" >"$scratch/killed.out" 2>&1
+        case $? in 0 | 5) ;; *) cat "$scratch/killed.out"; return 1 ;; esac
+        openssl verify -purpose sslclient -CAfile "$home/ca/device.crt" "$home/devices/$name/device.crt" || return 1
+        [ "$(openssl pkey -in "$home/devices/$name/device.key" -pubout)" = \
+            "$(openssl x509 -in "$home/devices/$name/device.crt" -noout -pubkey)" ] || return 1
+        [ "$(sql "select count(*) from certificate where principal = '$name'")" = 1 ] || return 1
+    done
+}
+check "device enrol, killed at 25 moments, then run again" survives
+ca_survives() {
+    local i dir
+    for i in $(seq 1 15); do
+        dir=$scratch/ca$i
+        timeout -s KILL "$(printf '0.%03d' $((i * 2)))" "$thimble" ca init --dir "$dir" >/dev/null 2>&1
+        "$thimble" ca init --dir "$dir" >"$scratch/killed.out" 2>&1
+        case $? in 0 | 5) ;; *) cat "$scratch/killed.out"; return 1 ;; esac
+        openssl verify -CAfile "$dir/ca/server.crt" "$dir/ca/server.crt" || return 1
+        "$thimble" broker init --dir "$dir" >/dev/null || return 1
+    done
+}
+check "ca init, killed at 15 moments, then run again" ca_survives
+check "no temporary file is left by commands that ended" \
+    sh -c "[ -z \"\$(find $home/ca $home/broker -name '*.??????' ! -name '*.conf' -newer $home/ca/server.crt)\" ]"
+
 sql "pragma user_version = 99"
 check "a registry of a newer thimble is not touched" refused 3 "newer thimble" "$thimble" device list
 sql "pragma user_version = 1"
