@@ -242,6 +242,36 @@ static void expired_anchor(struct scene *scene)
     serve_from(scene, scene->anchor);
 }
 
+/* One byte short, in a message whose lengths are right. */
+static void truncated(struct scene *scene)
+{
+    if (scene->mended)
+        return;
+    struct cert_spec spec = scene_good_leaf(scene);
+    struct cert *cert = scene_cert(scene, &spec);
+    cert->der.len--;
+    scene->substitute = cert;
+    scene_substitute(scene);
+}
+
+static void empty(struct scene *scene)
+{
+    static const struct cert none = {.der = {NULL, 0}};
+    if (scene->mended)
+        return;
+    scene->substitute = &none;
+    scene_substitute(scene);
+}
+
+/* The session was made with the right server; another has taken its place. */
+static void impostor_later(struct scene *scene)
+{
+    struct cert_spec spec = scene_good_leaf(scene);
+    spec.issuer = scene->mended ? scene->anchor : root(scene, "Other CA");
+    scene->later = scene_cert(scene, &spec);
+    scene->warm = true;
+}
+
 /* MD5 and an EC key do not go together. */
 static void hash_md5(struct scene *scene)
 {
@@ -263,6 +293,9 @@ static const struct {
     {"chain-other-root", other_root},
     {"chain-device-other-ca", device_of_other_ca},
     {"chain-malformed", not_der},
+    {"chain-truncated", truncated},
+    {"chain-empty", empty},
+    {"chain-impostor-later", impostor_later},
     {"chain-too-long", too_long},
     {"ca-leaf-as-ca", leaf_as_ca},
     {"ca-path-length", path_length},

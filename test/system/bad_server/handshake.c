@@ -28,6 +28,11 @@ static void tls11(struct scene *scene)
     set_version(scene, TLS1_1_VERSION);
 }
 
+static void tls13(struct scene *scene)
+{
+    set_version(scene, TLS1_3_VERSION);
+}
+
 static void cbc(struct scene *scene)
 {
     scene->suites = scene->mended ? "ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -56,6 +61,11 @@ static void finite_field(struct scene *scene)
 static void curve(struct scene *scene)
 {
     scene->groups = scene->mended ? "P-256" : "P-521";
+}
+
+static void no_extended_master_secret(struct scene *scene)
+{
+    scene->options = scene->mended ? 0 : SSL_OP_NO_EXTENDED_MASTER_SECRET;
 }
 
 /* ---- application protocols ---- */
@@ -203,9 +213,10 @@ static void say_nothing(struct connection *connection)
 
 static void connack_none(struct scene *scene)
 {
+    if (scene->mended)
+        return;
     scene->patience_ms = 1500;
-    if (!scene->mended)
-        scene->broker = say_nothing;
+    scene->broker = say_nothing;
 }
 
 static void close_orderly(struct connection *connection)
@@ -272,10 +283,12 @@ static const struct {
 } rows[] = {
     {"version-tls10", tls10},
     {"version-tls11", tls11},
+    {"version-tls13", tls13},
     {"suite-cbc", cbc},
     {"suite-rsa-kex", rsa_key_exchange},
     {"suite-dhe", finite_field},
     {"suite-curve", curve},
+    {"no-extended-master-secret", no_extended_master_secret},
     {"alpn-none", alpn_none},
     {"alpn-refused", alpn_refused},
     {"alpn-other", alpn_other},

@@ -121,7 +121,8 @@ static void substitute(struct scene *scene, struct cert_spec *spec)
 {
     if (spec->key == NULL)
         spec->use_key = scene->chain[0]->key;
-    scene_substitute(scene, spec);
+    scene->substitute = scene_cert(scene, spec);
+    scene_substitute(scene);
 }
 
 bool scene_of_leaf(struct scene *scene)

@@ -35,6 +35,7 @@ struct scene {
 
     struct cert *chain[8]; /* sent, the server's own first */
     const struct cert *anchor;
+    const struct cert *later;      /* in place of chain[0] from the second connection on */
     const struct cert *substitute; /* put in place of chain[0] on the way (TLS 1.2 alone) */
     const struct cert *device,
         *device_ca; /* the client's certificate, and the CA the server knows */
@@ -43,6 +44,7 @@ struct scene {
     const char *suites, *groups;
     int version_min, version_max; /* 0: `version` alone */
     bool no_client_request, no_tickets, changes_session;
+    uint64_t options;
     X509_CRL *crl;
     const char *alpn;                              /* what it chooses; "" refuses; NULL ignores */
     void (*speak)(struct connection *connection);  /* instead of TLS */
@@ -76,9 +78,10 @@ bool scene_of_handshake(struct scene *scene);
 bool scene_of_wire(struct scene *scene);
 
 /* Replaces the server's certificate by one made from `spec`. */
-/* A server would not use the certificate made from `spec`, so it gets a good one for the same key,
- * and what it sends is replaced on the way: in TLS 1.2 nothing covers it before the Finished. */
-void scene_substitute(struct scene *scene, const struct cert_spec *spec);
+/* Has what the server sends replaced by scene->substitute on the way, the whole list by nothing
+ * when that is empty: in TLS 1.2 nothing covers it before the Finished. For what a server would not
+ * send. */
+void scene_substitute(struct scene *scene);
 void scene_serve(struct scene *scene, const struct cert_spec *spec);
 struct cert_spec scene_good_leaf(const struct scene *scene);
 struct cert_spec scene_good_ca(const char *cn, const struct cert *issuer);

@@ -176,6 +176,7 @@ static SSL_CTX *make_ctx(const struct scene *scene)
     if (ctx == NULL)
         fail("context");
     SSL_CTX_set_security_level(ctx, 0);
+    SSL_CTX_set_options(ctx, scene->options);
     SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_min_proto_version(ctx, scene->version_min ? scene->version_min : scene->version);
     SSL_CTX_set_max_proto_version(ctx, scene->version_max ? scene->version_max : scene->version);
@@ -228,7 +229,10 @@ static void serve_tls(struct connection *connection, SSL_CTX *ctx)
 
 void scene_serve_all(const struct scene *scene, int listener)
 {
-    SSL_CTX *ctx = make_ctx(scene);
+    struct scene impostor = *scene;
+    if (scene->later != NULL)
+        impostor.chain[0] = (struct cert *)(uintptr_t)scene->later;
+    SSL_CTX *ctx = make_ctx(scene), *later = scene->later ? make_ctx(&impostor) : ctx;
     for (unsigned number = 1;; number++) {
         struct connection connection = {.scene = scene, .number = number};
         struct timeval patience = {.tv_sec = PATIENCE_S};
@@ -239,7 +243,7 @@ void scene_serve_all(const struct scene *scene, int listener)
         if (scene->speak != NULL)
             scene->speak(&connection);
         else
-            serve_tls(&connection, ctx);
+            serve_tls(&connection, number > 1 ? later : ctx);
         /* A close with unread bytes would be a reset, and overtake what was sent. */
         if (connection.fd >= 0) {
             if (!connection.stalled)

@@ -178,12 +178,14 @@ static enum passage substitute(struct connection *connection, uint8_t *bytes, si
         uint8_t *record = bytes + at, *message = record + HEADER, *first = message + 7;
         if (record[0] != HANDSHAKE || message[0] != CERTIFICATE)
             continue;
-        uint8_t *behind = first + 3 + get24(first);
-        size_t total = get24(message + 1) - get24(first) + der.len;
-        memmove(first + 3 + der.len, behind, (size_t)(bytes + *len - behind));
-        *len = *len - get24(first) + der.len;
-        memcpy(first + 3, der.at, der.len);
-        put24(first, der.len);
+        size_t before = get24(first) + 3, after = der.len > 0 ? der.len + 3 : 0;
+        size_t total = get24(message + 1) - before + after;
+        memmove(first + after, first + before, (size_t)(bytes + *len - first) - before);
+        *len = *len - before + after;
+        if (after > 0) {
+            put24(first, der.len);
+            memcpy(first + 3, der.at, der.len);
+        }
         put24(message + 4, total - 3);
         put24(message + 1, total);
         record[3] = (uint8_t)((total + 4) >> 8);
@@ -193,9 +195,8 @@ static enum passage substitute(struct connection *connection, uint8_t *bytes, si
     return PASS;
 }
 
-void scene_substitute(struct scene *scene, const struct cert_spec *spec)
+void scene_substitute(struct scene *scene)
 {
-    scene->substitute = scene_cert(scene, spec);
     scene->from_server = substitute;
 }
 
@@ -217,6 +218,23 @@ static enum passage change_suite(struct connection *connection, uint8_t *bytes, 
     size_t suites = session + 1 + bytes[session];
     size_t count = (size_t)(bytes[suites] << 8 | bytes[suites + 1]) / 2;
     bytes[suites + 2 + 2 * (count - 2) + 1] ^= 1;
+    return PASS;
+}
+
+/* The server's last extensions are ours to take away as long as nothing is encrypted. What remains
+ * is a ServerHello without any, which a server from before RFC 5746 would send. */
+static enum passage strip_extensions(struct connection *connection, uint8_t *bytes, size_t *len)
+{
+    uint8_t *message = bytes + HEADER;
+    if (connection->down > 0)
+        return PASS;
+    size_t extensions = 4 + 2 + 32 + 1 + message[4 + 2 + 32] + 2 + 1;
+    size_t total = record_len(bytes), kept = HEADER + extensions;
+    memmove(bytes + kept, bytes + total, *len - total);
+    *len -= total - kept;
+    put24(message + 1, extensions - 4);
+    bytes[3] = (uint8_t)(extensions >> 8);
+    bytes[4] = (uint8_t)extensions;
     return PASS;
 }
 
@@ -267,6 +285,7 @@ static const struct {
     {"tampered-exchange", NULL, flip_exchange, NULL},
     {"tampered-finished", NULL, flip_finished, NULL},
     {"alert-mid-handshake", NULL, alert_behind_hello, NULL},
+    {"no-renegotiation-info", NULL, strip_extensions, NULL},
     {"tampered-hello", NULL, NULL, flip_random},
     {"bad-finished", NULL, NULL, change_suite},
     {"cut-every-byte", NULL, cut, NULL},
@@ -285,7 +304,7 @@ bool scene_of_wire(struct scene *scene)
         scene->warm = rows[i].from_client == change_suite;
         scene->repeat = scene->no_tickets = rows[i].from_server == cut;
         bool is_silent = rows[i].speak == silence || rows[i].from_server == stall;
-        scene->patience_ms = is_silent ? 1500 : 0;
+        scene->patience_ms = is_silent && !scene->mended ? 1500 : 0;
         if (scene->mended)
             return true;
         scene->speak = rows[i].speak;
