@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include <thimble/boot.h>
+#include <thimble/log.h>
 
 #include <cpu.h>
 #include <lwip/dhcp.h>
@@ -240,6 +241,54 @@ static int check_crash_on_trial(void)
     return 0;
 }
 
+/* Where check_power writes: docs/flash-format.md. */
+static const uint32_t boot_units[2] = {0x010000, 0x020000};
+static const struct th_log_region log_region = {0x030000, 4};
+static uint8_t record[3000];
+
+static int find_what_was_written(struct th_log *log, uint32_t *written)
+{
+    struct th_boot_record boot;
+
+    EXPECT(th_log_mount(log, board.flash.ops, NULL, log_region, th_timer_now_ms()) == TH_OK);
+    size_t len = th_log_len(log, 3);
+    EXPECT(len == 0 || len == sizeof(record));
+    EXPECT(th_log_read(log, 3, 0, record, sizeof(record)) == len);
+    for (unsigned i = 1; i < len / sizeof(*written); i++)
+        EXPECT(memcmp(record, record + i * sizeof(*written), sizeof(*written)) == 0);
+    *written = 0;
+    if (len > 0)
+        memcpy(written, record, sizeof(*written));
+    EXPECT(th_boot_read(board.flash.ops, NULL, boot_units, &boot) >= 0);
+    SAY("found log %u record %u\n", *written, boot.sequence);
+    return 0;
+}
+
+/* O9, R1: writes for ever, until the power goes; what it says is written must be there afterwards.
+ */
+static int check_power(void)
+{
+    static struct th_log log;
+    struct th_boot_record boot;
+    uint32_t count;
+
+    if (find_what_was_written(&log, &count) != 0)
+        return 1;
+    for (;;) {
+        count++;
+        for (unsigned i = 0; i < sizeof(record) / sizeof(count); i++)
+            memcpy(record + i * sizeof(count), &count, sizeof(count));
+        EXPECT(th_log_write(&log, 3, th_span_of(record, sizeof(record))) == TH_OK);
+        SAY("log %u\n", count);
+        if (count % 4 != 0)
+            continue;
+        EXPECT(th_boot_read(board.flash.ops, NULL, boot_units, &boot) >= 0);
+        boot.slot ^= 1; /* the same image is in both */
+        EXPECT(th_boot_write(board.flash.ops, NULL, boot_units, &boot));
+        SAY("record %u\n", boot.sequence);
+    }
+}
+
 /* For the measuring emulator: marks, and accesses that the real chip would not survive. */
 static int check_marks(void)
 {
@@ -261,19 +310,13 @@ static const struct {
     const char *name;
     int (*run)(void);
 } checks[] = {
-    {"dhcp", check_dhcp},
-    {"flash", check_flash},
-    {"rtc", check_rtc},
-    {"reset", check_reset_line},
-    {"crash", check_crash},
-    {"watchdog", check_watchdog},
-    {"arm-off", check_arm_off},
-    {"inputs", check_inputs},
-    {"entropy", check_entropy},
-    {"idle", check_idle},
-    {"echo", check_echo},
-    {"marks", check_marks},
-    {"crash-on-trial", check_crash_on_trial},
+    {"dhcp", check_dhcp},       {"flash", check_flash},
+    {"rtc", check_rtc},         {"reset", check_reset_line},
+    {"crash", check_crash},     {"watchdog", check_watchdog},
+    {"arm-off", check_arm_off}, {"inputs", check_inputs},
+    {"entropy", check_entropy}, {"idle", check_idle},
+    {"echo", check_echo},       {"marks", check_marks},
+    {"power", check_power},     {"crash-on-trial", check_crash_on_trial},
 };
 
 int th_main(void)
