@@ -189,31 +189,59 @@ static bool head_is_tls(struct th_bearssl *tls, const uint8_t *bytes, size_t len
     return th_tls_record_begins(tls->head, tls->head_len);
 }
 
-/* One piece from the wire into the engine. False when there was none, or no room for one. */
-static bool receive(struct th_bearssl *tls)
+/* Reads from the wire; at its end tells what that means. */
+static size_t read_wire(struct th_bearssl *tls, uint8_t *into, size_t room)
 {
-    br_ssl_engine_context *engine = &tls->client.eng;
+    size_t len = tls->wire.ops->read(tls->wire.ctx, into, room);
+    enum th_stream_state wire = TH_STREAM_OPEN;
+    if (len == 0)
+        wire = tls->wire.ops->state(tls->wire.ctx);
+    if (wire == TH_STREAM_ENDED || wire == TH_STREAM_FAILED)
+        wire_gone(tls, wire);
+    return len;
+}
+
+/* One piece of the handshake from the wire into the engine. False when there was none, or no room
+ * for one. */
+static bool receive_piece(struct th_bearssl *tls)
+{
     size_t room;
-    uint8_t *into = br_ssl_engine_recvrec_buf(engine, &room);
+    uint8_t *into = br_ssl_engine_recvrec_buf(&tls->client.eng, &room);
+    size_t len = into ? read_wire(tls, into, room < STEP ? room : STEP) : 0;
+    if (len == 0)
+        return false;
+    tls->bytes_in += (uint32_t)len;
+    if (!head_is_tls(tls, into, len)) {
+        failed(tls, TH_ERR_TLS_NOT_TLS);
+        return false;
+    }
+    br_ssl_engine_recvrec_ack(&tls->client.eng, len);
+    return true;
+}
+
+/*
+ * BearSSL wants first a record's header, then its body, and puts them side by side from the start
+ * of the buffer. So the wire is asked once for all that fits behind the engine's place, which may
+ * be several small records, and what the engine does not want yet is `ahead`. It moves to the front
+ * when the engine begins the next record.
+ */
+static bool receive_record(struct th_bearssl *tls)
+{
+    size_t room;
+    uint8_t *into = br_ssl_engine_recvrec_buf(&tls->client.eng, &room);
     if (!into)
         return false;
-    if (tls->handshake && room > STEP)
-        room = STEP;
-    size_t len = tls->wire.ops->read(tls->wire.ctx, into, room);
-    if (len == 0) {
-        enum th_stream_state wire = tls->wire.ops->state(tls->wire.ctx);
-        if (wire == TH_STREAM_ENDED || wire == TH_STREAM_FAILED)
-            wire_gone(tls, wire);
+    if (into == tls->in && tls->ahead != 0)
+        memmove(into, tls->in + tls->ahead_at, tls->ahead);
+    tls->ahead_at = (size_t)(into - tls->in);
+    if (tls->ahead == 0)
+        tls->ahead = read_wire(tls, into, tls->in_room - tls->ahead_at);
+    size_t len = tls->ahead < room ? tls->ahead : room;
+    if (len == 0)
         return false;
-    }
-    if (tls->handshake) {
-        tls->bytes_in += (uint32_t)len;
-        if (!head_is_tls(tls, into, len)) {
-            failed(tls, TH_ERR_TLS_NOT_TLS);
-            return false;
-        }
-    }
-    br_ssl_engine_recvrec_ack(engine, len);
+    tls->ahead -= len;
+    tls->ahead_at += len;
+    br_ssl_engine_recvrec_ack(&tls->client.eng, len);
     return true;
 }
 
@@ -247,7 +275,7 @@ static void handshake_step(struct th_bearssl *tls)
 {
     struct th_bearssl_handshake *handshake = tls->handshake;
     handshake->worked = false;
-    while (receive(tls) && !engine_closed(tls)) {
+    while (receive_piece(tls) && !engine_closed(tls)) {
         if (handshake->auth_unusable) {
             failed(tls, TH_ERR_TRUST_WE_ARE_REFUSED);
             return;
@@ -263,7 +291,7 @@ static void open_step(struct th_bearssl *tls)
 {
     size_t waiting;
     while (tls->state == TH_STREAM_OPEN && !engine_closed(tls) &&
-           !br_ssl_engine_recvapp_buf(&tls->client.eng, &waiting) && receive(tls))
+           !br_ssl_engine_recvapp_buf(&tls->client.eng, &waiting) && receive_record(tls))
         ;
     if (tls->state != TH_STREAM_OPEN)
         return;

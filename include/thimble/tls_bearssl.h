@@ -70,6 +70,7 @@ struct th_bearssl {
     const struct th_bearssl_profile *profile;
     uint8_t *in, *out;
     size_t in_room, out_room;
+    size_t ahead_at, ahead; /* bytes in `in` that the engine has not taken yet */
     const struct th_tls_config *config;
     struct th_wire wire;
     struct th_bearssl_handshake *handshake; /* in the lent memory; NULL once that is over */

@@ -131,6 +131,30 @@ static void small_writes_are_coalesced(void **state)
     harness_free(harness);
 }
 
+/* What a broker sends for each message is a record of its own. They are read together, and cut
+ * anywhere. */
+static void many_small_records_are_taken_from_the_wire_at_once(void **state)
+{
+    static const size_t pieces[] = {SIZE_MAX, 1, 13, 300};
+    uint8_t *bytes = pattern(4000), *back = malloc(4000);
+    for (size_t i = 0; i < 4; i++) {
+        struct harness *harness = make(state);
+        assert_opens(harness);
+        harness_run(harness, 5); /* tickets */
+        harness->piece = pieces[i];
+        for (size_t at = 0; at < 4000; at += 20)
+            assert_true(harness_server_write(harness, bytes + at, 20));
+        unsigned before = harness->reads;
+        assert_int_equal(harness_read(harness, back, 4000), 4000);
+        assert_memory_equal(back, bytes, 4000);
+        if (pieces[i] == SIZE_MAX) /* 200 records */
+            assert_true(harness->reads - before < 50);
+        harness_free(harness);
+    }
+    free(bytes);
+    free(back);
+}
+
 /* ---- T14 ---- */
 
 /* RSA signatures have one length, so every run has the same bytes to cut: the server's, and where
@@ -446,6 +470,7 @@ int main(void)
         OVER_EACH(large_transfers_arrive_whole_both_ways_through_small_pieces),
         OVER_EACH(bytes_cross_each_other),
         OVER_EACH(small_writes_are_coalesced),
+        OVER_EACH(many_small_records_are_taken_from_the_wire_at_once),
         OVER_EACH(a_cut_at_every_byte_of_the_handshake_is_survived_T14),
         OVER_EACH(a_cut_at_every_byte_we_send_is_survived_T14),
         OVER_EACH(a_damaged_byte_anywhere_from_the_server_ends_the_handshake),

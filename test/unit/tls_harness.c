@@ -75,6 +75,7 @@ static enum th_stream_state wire_state(void *ctx)
 static size_t wire_read(void *ctx, uint8_t *into, size_t room)
 {
     struct harness *harness = ctx;
+    harness->reads++;
     size_t len = half_take(&harness->down, into, room < harness->piece ? room : harness->piece);
     if (len == 0 && harness->down.passed == harness->down.cut)
         harness->wire_state = harness->cut_state;

@@ -38,6 +38,7 @@ struct harness {
 
     /* the wire, from the client's side */
     struct half up, down;
+    unsigned reads;
     size_t piece; /* the most that one read or write moves */
     enum th_stream_state wire_state, cut_state;
     bool wire_closed, wire_closed_orderly;
