@@ -30,8 +30,8 @@ int main(int argc, char **argv)
     }
     th_openssl_init(&openssl, &shared, rx, sizeof rx, tx, sizeof tx);
     const struct th_linux_client_options options = {
-        argv[1], (uint16_t)atoi(argv[2]),     argv[3],     argv[4], argv[5],
-        argv[6], {&th_tls_openssl, &openssl}, {NULL, NULL}};
+        argv[1], (uint16_t)strtoul(argv[2], NULL, 10), argv[3],     argv[4], argv[5],
+        argv[6], {&th_tls_openssl, &openssl},          {NULL, NULL}};
     if (th_linux_client_open(&client, &options, &failure))
         return complain(&failure);
     snprintf(topic, sizeof topic, "%s/status", argv[6]);

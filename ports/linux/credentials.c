@@ -98,7 +98,7 @@ enum th_error th_linux_certificates_load(struct th_linux_certificates *out, cons
     /* Decoded in place, from the file's beginning on: give back what is behind. */
     for (size_t i = 0; i < count; i++)
         len = (size_t)(all[i].at - bytes) + all[i].len;
-    uint8_t *kept = malloc(len);
+    uint8_t *kept = malloc(len + 1); /* never of no bytes */
     if (!kept) {
         error = refuse(path, TH_ERR_FILE_SYSTEM, ENOMEM, failure);
         goto no;

@@ -269,7 +269,7 @@ enum th_error th_pem_private_key(struct th_span file, uint8_t *into, size_t room
             return TH_ERR_KEY_ENCRYPTED;
         return kind == TH_PEM_PRIVATE_KEY ? take_der(file, into, room, out) : TH_ERR_FILE_FORMAT;
     }
-    while ((error = th_pem_next(&file, &block)) == TH_OK) {
+    while (th_pem_next(&file, &block) == TH_OK) {
         size_t len = 0;
         if (!is_key(block.kind))
             continue;

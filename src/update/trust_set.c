@@ -211,10 +211,12 @@ enum th_error th_trust_set_add(uint8_t *set, size_t room, size_t *len,
 {
     uint8_t prefix[2 + TH_P256_POINT];
     size_t head = body_prefix(item, prefix);
-    struct th_span rest = item->kind == TH_ITEM_UPDATE_KEY ? (struct th_span){0} : item->bytes;
+    struct th_span rest = item->bytes;
     size_t begin = *len == 0 ? HEAD : *len, at = begin;
     struct th_trust_item back;
 
+    if (item->kind == TH_ITEM_UPDATE_KEY)
+        rest.len = 0;
     if (rest.len > TH_TRUST_SET_MAX || begin + ITEM_HEAD + head + rest.len > room)
         return TH_ERR_TOO_LARGE;
     if (*len == 0) {
