@@ -30,6 +30,24 @@ static const char *const remedies[][2] = {
     {"Unknown configuration", "this needs mosquitto 2.0 or newer: mosquitto -h"},
 };
 
+/* What its lines mean, for those that only OpenSSL understands. */
+static const char *const meanings[][2] = {
+    {"peer did not return a certificate", "somebody came without a certificate and was refused"},
+    {"certificate verify failed", "somebody's certificate is not of the device CA; refused"},
+    {"alert unknown ca", "a client does not trust this broker: it needs the ca.crt made with it"},
+    {"alert certificate unknown", "a client looked at the certificate and went away"},
+    {"alert bad certificate", "a client does not accept this broker's certificate"},
+    {"certificate revoked", "a revoked certificate was refused"},
+    {"CRL has expired", "the revocation list is too old: thimble broker init --replace"},
+    {"wrong version number", "somebody spoke no TLS to this port"},
+    {"http request", "somebody sent HTTP to this port"},
+    {"unsupported protocol", "somebody offered only TLS older than 1.2"},
+    {"no shared cipher", "somebody offered no cipher suite with ECDHE and AEAD"},
+    {"unexpected eof", "the connection was cut without TLS's own goodbye"},
+    {"already connected, closing old connection",
+     "one certificate is one connection: the new one takes the old one's place"},
+};
+
 struct running {
     struct home home;
     struct process process;
@@ -57,6 +75,10 @@ static void show_line(struct running *running, const char *line)
                             : strstr(line, "Warning")                               ? TERM_YELLOW
                                                                                     : TERM_DIM;
     say("%s%s%s", term_out(style), line, term_out(TERM_PLAIN));
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (strstr(line, meanings[i][0]))
+            say("    %s", meanings[i][1]);
+    }
     if (strstr(line, " running"))
         say("%sThe broker is up.%s Ctrl-C ends it.", term_out(TERM_BOLD), term_out(TERM_PLAIN));
 }

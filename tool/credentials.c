@@ -10,6 +10,7 @@
 
 #include "exits.h"
 #include "term.h"
+#include "token_key.h"
 
 static int refused(const char *path, enum th_error error)
 {
@@ -147,25 +148,36 @@ static enum th_error key_fault(const struct credentials *credentials, EVP_PKEY *
     return usable ? TH_OK : TH_ERR_KEY_KIND;
 }
 
-static int read_key(struct credentials *credentials, const char *path)
+static int key_of_file(const char *path, EVP_PKEY **out)
 {
     struct bytes file;
     bool encrypted = false;
     int code = files_read(path, &file);
     if (code != EXIT_OK)
         return code;
-    EVP_PKEY *key = decode_key(&file, &encrypted);
+    *out = decode_key(&file, &encrypted);
     bytes_free(&file);
-    if (!key)
-        return refused(path, encrypted ? TH_ERR_KEY_ENCRYPTED : TH_ERR_FILE_FORMAT);
+    return *out ? EXIT_OK : refused(path, encrypted ? TH_ERR_KEY_ENCRYPTED : TH_ERR_FILE_FORMAT);
+}
+
+static int read_key(struct credentials *credentials, const char *path)
+{
+    EVP_PKEY *key = NULL;
+    bool in_token = token_key_named(path);
+    int code = in_token ? token_key_load(path, &key) : key_of_file(path, &key);
+    if (code != EXIT_OK)
+        return code;
     enum th_error error = key_fault(credentials, key);
     if (error != TH_OK)
-        code = refused(path, error);
-    else if (!encode_key(key, &credentials->key))
+        code = refused(in_token ? "--key" : path, error);
+    else if (!in_token && !encode_key(key, &credentials->key))
         code = fail(EXIT_FAILED, "no memory\nend other programs");
     credentials->identity.kind =
         EVP_PKEY_get_base_id(key) == EVP_PKEY_EC ? TH_KEY_EC_P256 : TH_KEY_RSA;
-    EVP_PKEY_free(key);
+    if (in_token)
+        credentials->token_key = key;
+    else
+        EVP_PKEY_free(key);
     return code;
 }
 
@@ -185,6 +197,7 @@ int credentials_identity(struct credentials *credentials, const char *certificat
         return code;
     credentials->identity.chain = credentials->chain.at;
     credentials->identity.chain_count = credentials->chain.count;
+    credentials->identity.native_key = credentials->token_key;
     credentials->identity.key = th_span_of(credentials->key.at, credentials->key.len);
     return EXIT_OK;
 }
@@ -194,4 +207,5 @@ void credentials_free(struct credentials *credentials)
     free_chain(&credentials->anchors);
     free_chain(&credentials->chain);
     bytes_free(&credentials->key);
+    EVP_PKEY_free(credentials->token_key);
 }

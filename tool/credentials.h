@@ -4,6 +4,8 @@
 #ifndef TOOL_CREDENTIALS_H
 #define TOOL_CREDENTIALS_H
 
+#include <openssl/evp.h>
+
 #include <thimble/tls.h>
 
 #include "files.h"
@@ -17,12 +19,14 @@ struct credentials_chain {
 
 struct credentials {
     struct credentials_chain anchors, chain;
-    struct bytes key; /* PKCS#8 */
+    struct bytes key;    /* PKCS#8 */
+    EVP_PKEY *token_key; /* instead: one that stays in a PKCS#11 token */
     struct th_identity identity;
 };
 
 /* Each prints its error, which names the file, and gives back an exit code. */
 int credentials_anchors(struct credentials *credentials, const char *path);
+/* `key` is a file, or a pkcs11: URI, which only OpenSSL can use. */
 int credentials_identity(struct credentials *credentials, const char *certificate, const char *key);
 void credentials_free(struct credentials *credentials);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "exits.h"
@@ -93,6 +94,23 @@ struct path home_authority_path(const struct home *home, enum registry_authority
     return path_of("%s/ca/%s.%s", home->dir, registry_authority_name(which), ending);
 }
 
+static int check_dates(const X509 *certificate, enum registry_authority which)
+{
+    char date[24];
+    int64_t now = time(NULL);
+    if (now < x509_not_before(certificate))
+        return fail(EXIT_INPUT,
+                    "the %s CA is valid from %s on, and this machine's clock is before "
+                    "that\nset the clock: date --utc",
+                    registry_authority_name(which), term_date(x509_not_before(certificate), date));
+    if (now >= x509_not_after(certificate))
+        return fail(EXIT_INPUT,
+                    "the %s CA has expired on %s and issues nothing any more\n"
+                    "begin anew: thimble ca init --dir DIR",
+                    registry_authority_name(which), term_date(x509_not_after(certificate), date));
+    return EXIT_OK;
+}
+
 int home_issuer(struct home *home, enum registry_authority which, struct home_issuer *out)
 {
     *out = (struct home_issuer){NULL, NULL};
@@ -100,8 +118,10 @@ int home_issuer(struct home *home, enum registry_authority which, struct home_is
     if (!out->certificate)
         return fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
                     registry_authority_name(which), home->dir);
+    int code = check_dates(out->certificate, which);
     struct path path = home_authority_path(home, which, "key");
-    int code = x509_read_key(path.text, &out->key);
+    if (code == EXIT_OK)
+        code = x509_read_key(path.text, &out->key);
     if (code == EXIT_OK && X509_check_private_key(out->certificate, out->key) != 1)
         code = fail(EXIT_INPUT, "%s is not the key of the %s CA\nrestore it from its backup",
                     path.text, registry_authority_name(which));

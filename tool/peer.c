@@ -10,6 +10,7 @@
 #include "exits.h"
 #include "home.h"
 #include "term.h"
+#include "token_key.h"
 
 #define OPENSSL_RX  16384
 #define OPENSSL_TX  16384
@@ -40,6 +41,10 @@ static int check_trust(const struct peer_flags *flags)
                     "--tls-backend is openssl or bearssl, not '%s'\n"
                     "leave it out for openssl",
                     flags->backend);
+    if (flags->key && token_key_named(flags->key) && flags->backend &&
+        strcmp(flags->backend, "bearssl") == 0)
+        return fail(EXIT_USAGE, "BearSSL cannot use a key in a PKCS#11 token\n"
+                                "leave --tls-backend out");
     if (flags->mfl && flags->mfl != 512 && flags->mfl != 1024 && flags->mfl != 2048 &&
         flags->mfl != 4096)
         return fail(EXIT_USAGE, "--mfl is 512, 1024, 2048 or 4096, not %ld\nthimble tls --mfl 1024",

@@ -17,7 +17,7 @@ size_t peer_options_tls(struct option *options, size_t count, struct peer_flags 
         {0, "cafile", "FILE", "CA certificates the server is trusted by, PEM or DER", OPTION_TEXT,
          &flags->cafile, 0, 0},
         {0, "cert", "FILE", "our certificate, with its chain", OPTION_TEXT, &flags->cert, 0, 0},
-        {0, "key", "FILE", "its private key", OPTION_TEXT, &flags->key, 0, 0},
+        {0, "key", "FILE", "its private key; or a pkcs11: URI", OPTION_TEXT, &flags->key, 0, 0},
         {0, "pin", "SHA256", "of the key of the server or its CA; again for more", OPTION_LIST,
          &flags->pins, 0, 0},
         {0, "fingerprint", "SHA", "SHA-256 or SHA-1 of the server's certificate; again for more",

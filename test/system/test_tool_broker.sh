@@ -91,6 +91,9 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$s
 check "nor with another CA's certificate" not connects "$port" --cafile "$ca" --cert "$scratch/x.crt" \
     --key "$scratch/x.key"
 
+check "the log says in words who was refused, and why" sh -c \
+    "grep -q 'without a certificate and was refused' $log && grep -q 'spoke no TLS' $log &&
+     grep -q 'not of the device CA' $log"
 check "a user added now" "$thimble" user add nora --role operator
 check "is connected by the running broker at once" listen_as nora -t '+/status'
 check "and has its rights" got nora "lamp/status on-line"

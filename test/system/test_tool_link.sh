@@ -197,6 +197,25 @@ KEY=$scratch/sec1.key check "a key in the old EC format is taken" good
 check "a file to send that is not there" refused 3 "-f: cannot open" pub -t lamp/status -f "$scratch/none"
 check "a directory to send" refused 3 "-f: .* is no regular file" pub -t lamp/status -f "$scratch"
 
+# ---- a key that stays in a PKCS#11 token ----
+export SOFTHSM2_CONF=$scratch/softhsm2.conf
+mkdir "$scratch/tokens"
+echo "directories.tokendir = $scratch/tokens" >"$SOFTHSM2_CONF"
+module=/usr/lib/softhsm/libsofthsm2.so
+{
+    softhsm2-util --init-token --free --label thimble --pin 1234 --so-pin 12345678 &&
+        openssl pkcs8 -topk8 -nocrypt -in "$lamp/device.key" -out "$scratch/pkcs8.key" &&
+        softhsm2-util --import "$scratch/pkcs8.key" --token thimble --label lamp --id 01 --pin 1234
+} >/dev/null
+uri="pkcs11:token=thimble;object=lamp;type=private;pin-value=1234"
+PKCS11_MODULE_PATH=$module KEY=$uri check "a key in a PKCS#11 token proves who we are" good
+PKCS11_MODULE_PATH=$module KEY=${uri/1234/9999} check "a wrong PIN is an error that does not repeat it" \
+    bad 3 "no such key, or its PIN is wrong"
+PKCS11_MODULE_PATH=$module KEY=$uri CERT=$home/devices/pump/device.crt \
+    check "a token key of another certificate" bad 3 "does not belong"
+check "BearSSL cannot use a token" refused 2 "BearSSL cannot use" pub --tls-backend bearssl --key "$uri" \
+    --cert "$lamp/device.crt" -t a -m x
+
 # ---- servers: the exit code names the layer, over both backends, in pub and in tls ----
 serve() { # PORT, then arguments of openssl s_server
     openssl s_server -accept "127.0.0.1:$1" -quiet "${@:2}" </dev/zero >/dev/null 2>&1 &

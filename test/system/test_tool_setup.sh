@@ -211,6 +211,15 @@ check "ca init, killed at 15 moments, then run again" ca_survives
 check "no temporary file is left by commands that ended" \
     sh -c "[ -z \"\$(find $home/ca $home/broker -name '*.??????' ! -name '*.conf' -newer $home/ca/server.crt)\" ]"
 
+# ---- a CA at the wrong time ----
+cp "$home/registry.db" "$scratch/before.db"
+openssl x509 -in "$home/ca/device.crt" -signkey "$home/ca/device.key" -days -1 -outform DER \
+    -out "$scratch/expired.der" 2>/dev/null
+sql "update authority set certificate = readfile('$scratch/expired.der') where kind = 'device'"
+check "an expired CA issues nothing, and says so" refused 3 "device CA has expired" "$thimble" device enrol late
+check "and nothing was made" not test -e "$home/devices/late/device.crt"
+cp "$scratch/before.db" "$home/registry.db"
+
 sql "pragma user_version = 99"
 check "a registry of a newer thimble is not touched" refused 3 "newer thimble" "$thimble" device list
 sql "pragma user_version = 1"
