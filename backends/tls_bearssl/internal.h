@@ -8,12 +8,6 @@
 
 #include "backends/tls_bearssl/der.h"
 
-/* Needed until the server's chain is judged. */
-struct th_bearssl_judging {
-    struct th_trust_check check;
-    br_x509_trust_anchor anchors[TH_BEARSSL_ANCHORS]; /* and more behind, as lent */
-};
-
 /* Needed from the certificate request on, which comes after the chain. */
 struct th_bearssl_signing {
     struct th_bearssl_key key;
@@ -34,9 +28,10 @@ struct th_bearssl_handshake {
     bool path_complete; /* what follows is read over */
     bool sign_failed, auth_unusable;
     uint8_t anchor_count;
-    uint8_t accepted; /* certificates that BearSSL had no objection to */
+    uint8_t accepted;              /* certificates that BearSSL had no objection to */
+    br_x509_trust_anchor *anchors; /* behind this struct, as many as were lent */
     union {
-        struct th_bearssl_judging judging;
+        struct th_trust_check check; /* until the server's chain is judged */
         struct th_bearssl_signing signing;
     };
 };

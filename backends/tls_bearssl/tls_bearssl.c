@@ -99,15 +99,15 @@ static enum th_error set_entropy(struct th_bearssl *tls)
 
 #define ALIGNMENT _Alignof(struct th_bearssl_handshake)
 
-/* Lays the handshake out in the lent memory; returns how many anchors have room. */
+/* Lays the handshake out in the lent memory; returns how many anchors have room behind it. */
 static size_t lay_out(struct th_bearssl *tls, struct th_span scratch)
 {
     size_t skip = (ALIGNMENT - (uintptr_t)scratch.at % ALIGNMENT) % ALIGNMENT;
-    size_t extra = scratch.len - skip - sizeof *tls->handshake;
     tls->handshake = (struct th_bearssl_handshake *)((uintptr_t)scratch.at + skip);
     memset(tls->handshake, 0, sizeof *tls->handshake);
     tls->handshake->tls = tls;
-    return TH_BEARSSL_ANCHORS + extra / sizeof(br_x509_trust_anchor);
+    tls->handshake->anchors = (br_x509_trust_anchor *)(void *)(tls->handshake + 1);
+    return (scratch.len - skip - sizeof *tls->handshake) / TH_BEARSSL_ANCHOR_SIZE;
 }
 
 /* A session of another size is not ours; the handshake is then full. */
@@ -142,7 +142,8 @@ static enum th_error begin(struct th_bearssl *tls, const struct th_tls_start *st
     tls->alpn[0] = tls->config->alpn;
     br_ssl_engine_set_protocol_names(&tls->client.eng, tls->alpn, tls->alpn[0] != NULL);
     bool resume = set_session(tls, start->session);
-    if (!br_ssl_client_reset(&tls->client, th_tls_sni(start->server_name), resume))
+    char name[TH_TLS_SNI_MAX];
+    if (!br_ssl_client_reset(&tls->client, th_tls_sni(start->server_name, name), resume))
         return TH_ERR_TLS_LIBRARY;
     return TH_OK;
 }
@@ -416,7 +417,8 @@ static void info(void *ctx, struct th_tls_info *out)
 
 const struct th_tls_ops th_tls_bearssl = {
     .name = "BearSSL",
-    .scratch_size = sizeof(struct th_bearssl_handshake) + ALIGNMENT - 1,
+    .scratch_size = sizeof(struct th_bearssl_handshake) + ALIGNMENT - 1 +
+                    TH_BEARSSL_ANCHORS * TH_BEARSSL_ANCHOR_SIZE,
     .hashes = &th_bearssl_hashes,
     .start = start,
     .session = session,

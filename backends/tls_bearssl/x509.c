@@ -31,10 +31,10 @@ static struct th_bearssl_handshake *from_signature(const void *signature)
 /* `key` lies in the array of anchors exactly when an anchor is being tried. */
 static void note(struct th_bearssl_handshake *handshake, const void *key, bool good)
 {
-    uintptr_t offset = (uintptr_t)key - (uintptr_t)handshake->judging.anchors;
+    uintptr_t offset = (uintptr_t)key - (uintptr_t)handshake->anchors;
     handshake->worked = true;
-    if (good && offset < handshake->anchor_count * sizeof handshake->judging.anchors[0])
-        handshake->anchor = (int)(offset / sizeof handshake->judging.anchors[0]);
+    if (good && offset < handshake->anchor_count * sizeof handshake->anchors[0])
+        handshake->anchor = (int)(offset / sizeof handshake->anchors[0]);
 }
 
 static uint32_t ecdsa_verify(const br_ec_impl *impl, const void *hash, size_t hash_len,
@@ -79,7 +79,7 @@ static void start_cert(const br_x509_class **ctx, uint32_t length)
     struct th_bearssl_handshake *handshake = of(ctx);
     if (handshake->path_complete)
         return;
-    th_trust_certificate(&handshake->judging.check, length);
+    th_trust_certificate(&handshake->check, length);
     handshake->minimal.vtable->start_cert(&handshake->minimal.vtable, length);
 }
 
@@ -89,7 +89,7 @@ static void append(const br_x509_class **ctx, const unsigned char *bytes, size_t
     br_x509_minimal_context *minimal = &handshake->minimal;
     if (handshake->path_complete)
         return;
-    th_trust_feed(&handshake->judging.check, bytes, len);
+    th_trust_feed(&handshake->check, bytes, len);
     minimal->vtable->append(&minimal->vtable, bytes, len);
     while (minimal->err == BR_ERR_X509_EXPIRED || minimal->err == BR_ERR_X509_CRITICAL_EXTENSION) {
         minimal->err = 0;
@@ -104,7 +104,7 @@ static void end_cert(const br_x509_class **ctx)
     struct th_bearssl_handshake *handshake = of(ctx);
     if (handshake->path_complete)
         return;
-    th_trust_certificate_end(&handshake->judging.check);
+    th_trust_certificate_end(&handshake->check);
     handshake->minimal.vtable->end_cert(&handshake->minimal.vtable);
     if (handshake->minimal.err == 0 && handshake->accepted < UINT8_MAX)
         handshake->accepted++;
@@ -123,7 +123,7 @@ static struct th_failure library_verdict(struct th_bearssl_handshake *handshake,
     if (verdict.error != TH_OK) {
         verdict.depth = handshake->accepted > 0 ? (uint8_t)(handshake->accepted - 1) : 0;
         verdict.detail = error;
-        th_trust_explain(&handshake->judging.check, &verdict);
+        th_trust_explain(&handshake->check, &verdict);
     }
     return verdict;
 }
@@ -131,7 +131,7 @@ static struct th_failure library_verdict(struct th_bearssl_handshake *handshake,
 static unsigned end_chain(const br_x509_class **ctx)
 {
     struct th_bearssl_handshake *handshake = of(ctx);
-    struct th_trust_check *check = &handshake->judging.check;
+    struct th_trust_check *check = &handshake->check;
     struct th_failure policy = th_failure_of(TH_OK);
     unsigned error = handshake->minimal.vtable->end_chain(&handshake->minimal.vtable);
     struct th_failure library = library_verdict(handshake, (int)error);
@@ -176,7 +176,7 @@ static enum th_error anchors(struct th_bearssl_handshake *handshake, size_t room
         return TH_OK;
     if (trust->anchor_count > room)
         return TH_ERR_MEMORY_HANDSHAKE;
-    br_x509_trust_anchor *into = handshake->judging.anchors; /* and on into what was lent behind */
+    br_x509_trust_anchor *into = handshake->anchors; /* and on into what was lent behind */
     for (; handshake->anchor_count < trust->anchor_count; handshake->anchor_count++) {
         uint8_t index = handshake->anchor_count;
         if (!th_bearssl_anchor(into + index, trust->anchors[index]))
@@ -197,8 +197,7 @@ enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_
     handshake->x509 = &judge;
     handshake->anchor = -1;
     handshake->rsa_verify = br_ssl_engine_get_rsavrfy(&tls->client.eng);
-    br_x509_minimal_init(minimal, &br_sha256_vtable, handshake->judging.anchors,
-                         handshake->anchor_count);
+    br_x509_minimal_init(minimal, &br_sha256_vtable, handshake->anchors, handshake->anchor_count);
     br_x509_minimal_set_time(minimal, 1, 0); /* any: its verdict is taken back, and no clock read */
     br_x509_minimal_set_ecdsa(minimal, profile->ec, ecdsa_verify);
     if (handshake->rsa_verify)
@@ -207,6 +206,6 @@ enum th_error th_bearssl_x509_init(struct th_bearssl_handshake *handshake, size_
     br_x509_minimal_set_hash(minimal, br_sha384_ID, profile->sha384);
     br_x509_minimal_set_hash(minimal, br_sha512_ID, profile->sha512);
     br_ssl_engine_set_x509(&tls->client.eng, &handshake->x509);
-    th_trust_begin(&handshake->judging.check, tls->config->trust, &th_bearssl_hashes, server_name);
+    th_trust_begin(&handshake->check, tls->config->trust, &th_bearssl_hashes, server_name);
     return TH_OK;
 }

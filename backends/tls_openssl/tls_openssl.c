@@ -144,7 +144,8 @@ static void set_session(struct th_openssl *tls, struct th_span bytes)
 
 static enum th_error set_connection(struct th_openssl *tls, const struct th_tls_start *start)
 {
-    const char *sni = th_tls_sni(start->server_name);
+    char name[TH_TLS_SNI_MAX];
+    const char *sni = th_tls_sni(start->server_name, name);
     BIO *bio = BIO_new(tls->shared->wire);
     if (!bio)
         return TH_ERR_MEMORY_HANDSHAKE;

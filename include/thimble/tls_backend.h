@@ -35,8 +35,11 @@ enum th_error th_tls_alert_error(uint8_t alert, const struct th_tls_progress *pr
 /* False as soon as the first bytes a server sent cannot begin a TLS record; `len` at most 5. */
 bool th_tls_record_begins(const uint8_t *head, size_t len);
 
-/* The name for SNI (RFC 6066 §3): NULL when `server_name` is none or an address literal. */
-const char *th_tls_sni(const char *server_name);
+#define TH_TLS_SNI_MAX 256
+
+/* The name for SNI (RFC 6066 §3), without a final dot: `into`, or NULL when `server_name` is none
+ * or an address literal. It has passed th_tls_start_check(). */
+const char *th_tls_sni(const char *server_name, char into[TH_TLS_SNI_MAX]);
 
 /* Overwrites a secret; not optimised away. */
 void th_tls_wipe(void *secret, size_t len);

@@ -144,10 +144,15 @@ bool th_tls_record_begins(const uint8_t *head, size_t len)
     return len < 3 || head[2] <= 4;
 }
 
-const char *th_tls_sni(const char *server_name)
+const char *th_tls_sni(const char *server_name, char into[TH_TLS_SNI_MAX])
 {
     struct th_address address;
     if (!server_name || th_address_parse(server_name, &address))
         return NULL;
-    return server_name;
+    size_t len = strlen(server_name);
+    if (server_name[len - 1] == '.')
+        len--;
+    memcpy(into, server_name, len);
+    into[len] = 0;
+    return into;
 }

@@ -342,6 +342,10 @@ static void the_server_is_told_the_name_we_want_unless_it_is_an_address_T12(void
     assert_non_null(offered_name);
     assert_string_equal(offered_name, "broker.test");
     harness_stop(harness, true);
+    harness->server_name = "broker.test."; /* RFC 6066 §3: without the dot */
+    assert_opens(harness);
+    assert_string_equal(offered_name, "broker.test");
+    harness_stop(harness, true);
     harness->server_name = "192.0.2.1";
     assert_opens(harness);
     assert_null(offered_name);
