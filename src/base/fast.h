@@ -6,10 +6,19 @@
 #ifndef TH_BASE_FAST_H
 #define TH_BASE_FAST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifndef TH_FAST
 #define TH_FAST (sizeof(size_t) == 8)
+#endif
+
+/* The ways of their own have no mutation switches: they decide nothing, and are left out where
+ * switches are thrown. */
+#ifdef TH_MUTATION
+#define TH_FAST_PACKETS false
+#else
+#define TH_FAST_PACKETS TH_FAST
 #endif
 
 #endif

@@ -151,6 +151,14 @@ void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mq
 bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
                                 const struct th_mqtt_property *at, uint8_t count);
 
+/* ---- fast.c ---- */
+
+/* True when that was all; false when nothing was done. */
+bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
+                          uint16_t *id);
+/* True when an event was filled in; false when what comes next is not usual. */
+bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event);
+
 /* ---- send.c ---- */
 
 struct th_body {

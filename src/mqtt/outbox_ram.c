@@ -44,11 +44,11 @@ static void copy_in(const struct th_outbox_ram *ram, uint32_t at, struct th_span
 {
     at = wrap(ram, wrap(ram, at));
     size_t first = ram->room - at;
-    if (first > bytes.len)
-        first = bytes.len;
-    memcpy(ram->at + at, bytes.at, first);
-    if (bytes.len > first)
+    if (bytes.len > first) {
         memcpy(ram->at, bytes.at + first, bytes.len - first);
+        bytes.len = first;
+    }
+    memcpy(ram->at + at, bytes.at, bytes.len);
 }
 
 static void entry_of(const struct record *record, struct th_outbox_entry *out)
@@ -84,7 +84,8 @@ static struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
 static bool add(void *ctx, const struct th_outbox_entry *entry, struct th_span first)
 {
     struct th_outbox_ram *ram = ctx;
-    if (entry->len > ram->room || step_of(entry->len) > ram->room - ram->used)
+    uint32_t step = step_of(entry->len);
+    if (entry->len > ram->room || step > ram->room - ram->used)
         return false;
     uint32_t at = wrap(ram, ram->head + ram->used);
     *record_at(ram, at) =
@@ -94,7 +95,7 @@ static bool add(void *ctx, const struct th_outbox_entry *entry, struct th_span f
         ram->hint = at;
         ram->hint_seq = ram->next_seq;
     }
-    ram->used += step_of(entry->len);
+    ram->used += step;
     ram->next_seq += 2;
     ram->count++;
     ram->last = at;

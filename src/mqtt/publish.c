@@ -16,7 +16,7 @@ static void properties_of(const struct th_publish_out *out, struct th_properties
     }
 }
 
-static inline uint8_t first_byte(const struct th_mqtt_publish *publish)
+static uint8_t first_byte(const struct th_mqtt_publish *publish)
 {
     unsigned first = TH_PUBLISH | (unsigned)publish->qos << 1 | (publish->retain ? 1 : 0);
     first |= TH_VALUE(qos0_publish, 0u, publish->qos == TH_MQTT_QOS0 ? 8u : 0u);
@@ -37,7 +37,7 @@ void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
 }
 
 /* Sets out->remaining and out->head; false when the packet is longer than any may be. */
-static inline bool measure(const struct th_mqtt *mqtt, struct th_publish_out *out)
+static bool measure(const struct th_mqtt *mqtt, struct th_publish_out *out)
 {
     uint32_t head = 2 + (uint32_t)out->topic.len + (out->publish->qos > TH_MQTT_QOS0 ? 2 : 0);
     if (out->publish->property_count > 0 || out->alias != 0) {
@@ -61,9 +61,8 @@ static inline bool measure(const struct th_mqtt *mqtt, struct th_publish_out *ou
     return true;
 }
 
-static inline enum th_error prepare(const struct th_mqtt *mqtt,
-                                    const struct th_mqtt_publish *publish,
-                                    struct th_publish_out *out)
+enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
+                                  struct th_publish_out *out)
 {
     const struct th_mqtt_config *config = mqtt->config;
     out->publish = publish;
@@ -88,14 +87,8 @@ static inline enum th_error prepare(const struct th_mqtt *mqtt,
     return measure(mqtt, out) ? TH_OK : TH_ERR_TOO_LARGE;
 }
 
-enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
-                                  struct th_publish_out *out)
-{
-    return prepare(mqtt, publish, out);
-}
-
 /* What the broker has said it does not take. */
-static inline enum th_error offered(const struct th_mqtt *mqtt, const struct th_publish_out *out)
+static enum th_error offered(const struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
     const struct th_mqtt_publish *publish = out->publish;
     if (TH_RULE(maximum_qos_sent, (unsigned)publish->qos > (mqtt->offers & TH_OFFER_QOS)) ||
@@ -119,37 +112,9 @@ static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
     measure(mqtt, out);
 }
 
-/* The usual message, without properties, straight into room that is there. Returns its end. */
-static inline uint8_t *put_plain(uint8_t *at, const struct th_mqtt *mqtt,
-                                 const struct th_publish_out *out)
-{
-    const struct th_mqtt_publish *publish = out->publish;
-    *at++ = first_byte(publish);
-    if (out->remaining < 0x80)
-        *at++ = (uint8_t)out->remaining;
-    else
-        at = th_varint_put(at, out->remaining);
-    at[0] = (uint8_t)(out->topic.len >> 8);
-    at[1] = (uint8_t)out->topic.len;
-    memcpy(at + 2, out->topic.at, out->topic.len);
-    at += 2 + out->topic.len;
-    if (publish->qos > TH_MQTT_QOS0 || TH_WRONG(publish_qos0_no_id, true)) {
-        at[0] = (uint8_t)(out->id >> 8);
-        at[1] = (uint8_t)out->id;
-        at += 2;
-    }
-    if (th_mqtt_is_5(mqtt) && !TH_WRONG(property_length_zero, true))
-        *at++ = 0;
-    if (out->payload > 0)
-        memcpy(at, publish->payload.at, out->payload);
-    return at + out->payload;
-}
-
 /* All of it into room that is there. Returns its end. */
-static inline uint8_t *put_whole(struct th_mqtt *mqtt, const struct th_publish_out *out)
+static uint8_t *put_whole(struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
-    if (TH_FAST && out->alias == 0 && out->publish->property_count == 0)
-        return put_plain(mqtt->tx_at, mqtt, out);
     struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end};
     th_mqtt_write_publish(&writer, mqtt, out);
     th_write(&writer, out->publish->payload.at, out->payload);
@@ -159,7 +124,7 @@ static inline uint8_t *put_whole(struct th_mqtt *mqtt, const struct th_publish_o
 }
 
 /* Room for all of it now. */
-static inline enum th_error find_room(struct th_mqtt *mqtt, uint32_t len)
+static enum th_error find_room(struct th_mqtt *mqtt, uint32_t len)
 {
     if (th_mqtt_room(mqtt) >= len && (mqtt->todo & TH_TODO_PART) == 0)
         return TH_OK;
@@ -179,7 +144,7 @@ static enum th_error publish_source(struct th_mqtt *mqtt, const struct th_publis
     return TH_OK;
 }
 
-static inline enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *out)
+static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
     if (mqtt->state != TH_MQTT_CONNECTED)
         return TH_ERR_NOT_CONNECTED;
@@ -268,8 +233,9 @@ enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish
                               uint16_t *id)
 {
     struct th_publish_out out;
-    enum th_error error =
-        TH_FAST ? prepare(mqtt, publish, &out) : th_mqtt_publish_out(mqtt, publish, &out);
+    if (TH_FAST_PACKETS && th_mqtt_fast_publish(mqtt, publish, id))
+        return TH_OK;
+    enum th_error error = th_mqtt_publish_out(mqtt, publish, &out);
     if (error == TH_OK && mqtt->state == TH_MQTT_CONNECTED)
         error = offered(mqtt, &out);
     if (error != TH_OK)

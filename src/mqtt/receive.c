@@ -24,8 +24,8 @@ static unsigned read_properties(struct th_mqtt *mqtt, struct th_span body, size_
 }
 
 /* Topic, identifier and properties; `*at` is where the payload begins. */
-static inline unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
-                                    size_t *at, struct th_mqtt_message *message)
+static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body, size_t *at,
+                             struct th_mqtt_message *message)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
     unsigned qos = first >> 1 & 3;
@@ -107,8 +107,8 @@ static unsigned accept_whole(struct th_mqtt *mqtt, unsigned qos)
     return TH_STEP_ON;
 }
 
-static inline unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
-                                  struct th_mqtt_event *event)
+static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+                           struct th_mqtt_event *event)
 {
     struct th_mqtt_message *message = &event->u.message;
     size_t at;
@@ -218,16 +218,6 @@ static unsigned on_ack(struct th_mqtt *mqtt, uint8_t first, struct th_reader *re
     if (TH_RULE(packet_id_zero, event->u.ack.id == 0))
         return TH_PROTOCOL_ERROR;
     return first == TH_PUBREL ? on_pubrel(mqtt, event->u.ack.id) : on_answer(mqtt, first, event);
-}
-
-/* The usual PUBACK, of nothing but its identifier. */
-static inline unsigned on_puback(struct th_mqtt *mqtt, struct th_span body,
-                                 struct th_mqtt_event *event)
-{
-    event->u.ack = (struct th_mqtt_ack){.id = (uint16_t)(body.at[0] << 8 | body.at[1])};
-    if (TH_RULE(packet_id_zero, event->u.ack.id == 0))
-        return TH_PROTOCOL_ERROR;
-    return on_answer(mqtt, TH_PUBACK, event);
 }
 
 /* ---- SUBACK, UNSUBACK ---- */
@@ -534,12 +524,6 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         return receive_pieces(mqtt, event);
     mqtt->rx_at = at + header + len;
     struct th_span body = {at + header, len};
-    if (TH_FAST && mqtt->state == TH_MQTT_CONNECTED) {
-        if (at[0] >> 4 == TH_PUBLISH >> 4)
-            return on_publish(mqtt, at[0], body, event);
-        if (at[0] == TH_PUBACK && len == 2)
-            return on_puback(mqtt, body, event);
-    }
     unsigned step = check_header(mqtt, at[0], header + len);
     return step == TH_STEP_ON ? dispatch(mqtt, at[0], body, event) : step;
 }

@@ -248,6 +248,8 @@ bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *e
 {
     mqtt->now_ms = now_ms;
     mqtt->flags &= (uint8_t)~TH_FLAG_MORE;
+    if (TH_FAST_PACKETS && th_mqtt_fast_next(mqtt, event))
+        return true;
     if (mqtt->state == TH_MQTT_IDLE)
         return false;
     for (unsigned services = 0; services < SERVICES_MAX;) {

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Usual packets on large machines: a PUBLISH without properties, and the acknowledgements that are
+ * nothing but an identifier. Each of these functions does all of its work or none of it: whatever
+ * is not usual, and every check that fails, is left to the code that handles all cases. So nothing
+ * is decided here; docs/mqtt-conformance.md is about that other code, and the same tests run with
+ * and without this.
+ */
+#include <thimble/topic.h>
+
+#include "base/utf8.h"
+#include "mqtt/core.h"
+
+/* ---- out ---- */
+
+static inline uint8_t *put_u16(uint8_t *at, size_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+    return at + 2;
+}
+
+/* Writes the packet at `at`, where there is room for it. */
+static inline void put_publish(uint8_t *at, const struct th_mqtt_publish *publish, size_t remaining,
+                               uint16_t id, bool v5)
+{
+    unsigned first = TH_PUBLISH | (unsigned)publish->qos << 1 | (publish->retain ? 1 : 0);
+    *at++ = (uint8_t)first;
+    *at++ = (uint8_t)(remaining < 0x80 ? remaining : remaining | 0x80);
+    if (remaining >= 0x80)
+        *at++ = (uint8_t)(remaining >> 7);
+    at = put_u16(at, publish->topic.len);
+    memcpy(at, publish->topic.at, publish->topic.len);
+    at += publish->topic.len;
+    if (publish->qos > TH_MQTT_QOS0)
+        at = put_u16(at, id);
+    if (v5)
+        *at++ = 0;
+    if (publish->payload.len > 0)
+        memcpy(at, publish->payload.at, publish->payload.len);
+}
+
+/* Into the outbox as well; false leaves all as it was. */
+static inline bool keep(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish, size_t total,
+                        uint16_t id)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    const struct th_outbox_entry entry = {.id = id,
+                                          .state = TH_OUTBOX_PUBLISHED,
+                                          .qos = (uint8_t)publish->qos,
+                                          .len = (uint32_t)total};
+    if (!outbox->ops->add(outbox->ctx, &entry, th_span_of(mqtt->tx_at, total)))
+        return false;
+    mqtt->last_id = id;
+    mqtt->ids_free--;
+    mqtt->inflight++;
+    return true;
+}
+
+bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish, uint16_t *id)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    unsigned qos = (unsigned)publish->qos;
+    size_t topic_len = publish->topic.len, payload_len = publish->payload.len;
+    if (mqtt->state != TH_MQTT_CONNECTED || publish->source != NULL || publish->alias != 0 ||
+        publish->property_count != 0 || qos > (mqtt->offers & TH_OFFER_QOS) || publish->retain ||
+        (mqtt->todo & (TH_TODO_PART | TH_TODO_PUMP)) != 0 || topic_len > 0x1000 ||
+        payload_len > 0x2000)
+        return false;
+    bool v5 = config->version->level == 5;
+    size_t remaining = 2 + topic_len + payload_len + (qos > 0 ? 2 : 0) + v5;
+    size_t total = remaining + (remaining < 0x80 ? 2 : 3);
+    if (total > th_mqtt_room(mqtt) || total > mqtt->packet_maximum ||
+        !th_utf8_common(publish->topic))
+        return false;
+    uint16_t fresh = 0;
+    if (qos > 0) {
+        fresh = (uint16_t)(mqtt->last_id + 1);
+        if (config->outbox.ops == NULL || mqtt->ids_free == 0 || fresh == 0 ||
+            mqtt->inflight >= mqtt->inflight_maximum)
+            return false;
+    }
+    put_publish(mqtt->tx_at, publish, remaining, fresh, v5);
+    if (qos > 0) {
+        if (!keep(mqtt, publish, total, fresh))
+            return false;
+        if (id != NULL)
+            *id = fresh;
+    }
+    mqtt->tx_at += total;
+    return true;
+}
+
+/* ---- in ---- */
+
+/* A PUBLISH at QoS 0 or 1, `body` of it behind its fixed header. */
+static inline bool take_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+                                struct th_mqtt_event *event)
+{
+    struct th_mqtt_message *message = &event->u.message;
+    bool kept = (first & 2) != 0;
+    /* 30, 31; 32, 33, 3A, 3B: no QoS 2, and DUP only above QoS 0. */
+    if ((first & 4) != 0 || (!kept && (first & 8) != 0) || body.len < 2)
+        return false;
+    size_t topic_len = (size_t)(body.at[0] << 8 | body.at[1]);
+    size_t head = 2 + topic_len + (kept ? 2 : 0);
+    bool v5 = mqtt->config->version->level == 5;
+    struct th_span topic = {body.at + 2, topic_len};
+    if (head + v5 > body.len || (v5 && body.at[head] != 0) || !th_utf8_common(topic))
+        return false;
+    if (kept) {
+        uint16_t id = (uint16_t)(body.at[head - 2] << 8 | body.at[head - 1]);
+        if (id == 0 || mqtt->inbound >= mqtt->inbound_maximum)
+            return false;
+        mqtt->inbound++;
+        mqtt->owed = TH_PUBACK;
+        mqtt->owed_id = id;
+        mqtt->owed_reason = 0;
+        mqtt->todo |= TH_TODO_OWED;
+    }
+    head += v5;
+    event->kind = TH_MQTT_EVENT_MESSAGE;
+    message->topic = topic;
+    message->payload = (struct th_span){body.at + head, body.len - head};
+    message->payload_len = (uint32_t)(body.len - head);
+    message->qos = kept ? TH_MQTT_QOS1 : TH_MQTT_QOS0;
+    message->retain = (first & 1) != 0;
+    message->dup = (first & 8) != 0;
+    message->properties = (struct th_span){NULL, 0};
+    return true;
+}
+
+static inline void put_ack(struct th_mqtt *mqtt, uint8_t first, uint16_t id)
+{
+    mqtt->tx_at[0] = first;
+    mqtt->tx_at[1] = 2;
+    put_u16(mqtt->tx_at + 2, id);
+    mqtt->tx_at += 4;
+}
+
+/* PUBACK, PUBREC or PUBCOMP in its turn. *done: an event was filled in. */
+static inline bool take_ack(struct th_mqtt *mqtt, uint8_t first, const uint8_t *body,
+                            struct th_mqtt_event *event, bool *done)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    struct th_outbox_entry entry;
+    uint16_t id = (uint16_t)(body[0] << 8 | body[1]);
+    if (outbox->ops == NULL || !outbox->ops->find(outbox->ctx, id, &entry))
+        return false;
+    uint8_t state = first == TH_PUBCOMP ? TH_OUTBOX_RELEASED : TH_OUTBOX_PUBLISHED;
+    if (entry.qos != (first == TH_PUBACK ? 1 : 2) || entry.state != state || mqtt->inflight == 0)
+        return false;
+    if (first == TH_PUBREC) {
+        if (th_mqtt_room(mqtt) < 4 || !outbox->ops->set_state(outbox->ctx, id, TH_OUTBOX_RELEASED))
+            return false;
+        put_ack(mqtt, TH_PUBREL, id);
+        return true;
+    }
+    if (!outbox->ops->remove(outbox->ctx, id))
+        return false;
+    mqtt->inflight--;
+    event->kind = TH_MQTT_EVENT_PUBLISHED;
+    event->u.ack = (struct th_mqtt_ack){.id = id};
+    *done = true;
+    return true;
+}
+
+bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    if (mqtt->state != TH_MQTT_CONNECTED || mqtt->rx_mode != TH_RX_PACKET || mqtt->rx_have > 0)
+        return false;
+    for (;;) {
+        const uint8_t *at = mqtt->rx_at;
+        size_t there = (size_t)(mqtt->rx_end - at);
+        if (there < 4)
+            return false;
+        if (mqtt->todo != 0) {
+            if (mqtt->todo != TH_TODO_OWED || mqtt->owed != TH_PUBACK || th_mqtt_room(mqtt) < 4)
+                return false;
+            put_ack(mqtt, TH_PUBACK, mqtt->owed_id);
+            mqtt->todo = 0;
+            mqtt->inbound_acked += mqtt->inbound_acked < mqtt->inbound;
+        }
+        size_t header = 2;
+        size_t len = at[1];
+        if (len > 0x7F) {
+            header = 3;
+            len = (len & 0x7F) | (size_t)at[2] << 7;
+            if (at[2] == 0 || at[2] > 0x7F)
+                return false;
+        }
+        if (header + len > there || header + len > mqtt->inbound_whole)
+            return false;
+        bool done = at[0] >> 4 == TH_PUBLISH >> 4;
+        if (done ? !take_publish(mqtt, at[0], (struct th_span){at + header, len}, event)
+                 : len != 2 || (at[0] != TH_PUBACK && at[0] != TH_PUBREC && at[0] != TH_PUBCOMP) ||
+                       !take_ack(mqtt, at[0], at + 2, event, &done))
+            return false;
+        mqtt->rx_at = at + header + len;
+        if (done)
+            return true;
+    }
+}
