@@ -57,14 +57,9 @@ static void entry_of(const struct record *record, struct th_outbox_entry *out)
                                     record->extra};
 }
 
-/* The record with that id, looked for from the last one found onwards: acknowledgements come in
- * order. NULL when there is none. */
-static struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
+/* Goes round the ring from the last record found; the hint moves to what is found. */
+static struct record *search(struct th_outbox_ram *ram, uint16_t id)
 {
-    if (ram->used == 0)
-        return NULL;
-    if (record_at(ram, ram->hint)->id == id)
-        return record_at(ram, ram->hint);
     uint32_t at = ram->hint, seq = ram->hint_seq;
     do {
         struct record *record = record_at(ram, at);
@@ -79,6 +74,16 @@ static struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
         }
     } while (at != ram->hint);
     return NULL;
+}
+
+/* The record with that id, NULL when there is none. Acknowledgements come in order: it is mostly
+ * the one that the hint names. */
+static inline struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
+{
+    if (ram->used == 0)
+        return NULL;
+    struct record *hinted = record_at(ram, ram->hint);
+    return hinted->id == id ? hinted : search(ram, id);
 }
 
 static bool add(void *ctx, const struct th_outbox_entry *entry, struct th_span first)
@@ -123,16 +128,19 @@ static bool set_state(void *ctx, uint16_t id, enum th_outbox_state state)
 /* Placeholders at the old end go, and the hint with them. */
 static void shrink(struct th_outbox_ram *ram)
 {
-    while (ram->used > 0 && record_at(ram, ram->head)->id == 0) {
-        uint32_t step = step_of(record_at(ram, ram->head)->len);
-        bool hinted = ram->hint_seq == ram->head_seq;
+    const struct record *oldest = record_at(ram, ram->head);
+    bool hinted = false;
+    while (ram->used > 0 && oldest->id == 0) {
+        uint32_t step = step_of(oldest->len);
+        hinted |= ram->hint_seq == ram->head_seq;
         ram->head = wrap(ram, ram->head + step);
         ram->head_seq += 2;
         ram->used -= step;
-        if (hinted) {
-            ram->hint = ram->head;
-            ram->hint_seq = ram->head_seq;
-        }
+        oldest = record_at(ram, ram->head);
+    }
+    if (hinted) {
+        ram->hint = ram->head;
+        ram->hint_seq = ram->head_seq;
     }
 }
 
