@@ -229,17 +229,16 @@ static void connected(struct th_link *link, uint32_t now_ms)
 
 static enum step step_mqtt(struct th_link *link, uint32_t now_ms, struct th_link_event *event)
 {
-    struct th_mqtt_event mqtt;
-    if (!th_mqtt_next(link->mqtt, now_ms, &mqtt))
+    struct th_mqtt_event *mqtt = &event->u.mqtt;
+    if (!th_mqtt_next(link->mqtt, now_ms, mqtt))
         return STEP_IDLE;
-    if (mqtt.kind == TH_MQTT_EVENT_FAILED)
-        return fail(link, now_ms, &mqtt.u.failure, event);
-    if (mqtt.kind == TH_MQTT_EVENT_CLOSED)
+    if (mqtt->kind == TH_MQTT_EVENT_FAILED)
+        return fail(link, now_ms, &mqtt->u.failure, event);
+    if (mqtt->kind == TH_MQTT_EVENT_CLOSED)
         stopped(link, now_ms, true);
-    if (mqtt.kind == TH_MQTT_EVENT_CONNECTED)
+    if (mqtt->kind == TH_MQTT_EVENT_CONNECTED)
         connected(link, now_ms);
     event->kind = TH_LINK_EVENT_MQTT;
-    event->u.mqtt = mqtt;
     return STEP_EVENT;
 }
 
@@ -310,6 +309,11 @@ static const struct {
 bool th_link_next(struct th_link *link, uint32_t now_ms, struct th_link_event *event)
 {
     enum step step;
+    /* While up, and before or after the time from which it counts as stable, there is nothing to
+     * watch but the session. */
+    if (link->state == TH_LINK_UP && link->stopping == STOPPING_NOT &&
+        (link->stable || !th_time_reached(now_ms, link->until_ms)))
+        return step_mqtt(link, now_ms, event) == STEP_EVENT;
     do {
         step = states[link->state].step(link, now_ms, event);
         enum th_error late = states[link->state].late;
