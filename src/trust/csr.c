@@ -143,7 +143,7 @@ size_t th_csr_make(const struct th_crypto *crypto, const uint8_t secret[TH_P256_
 void th_csr_key(const uint8_t secret[TH_P256_SECRET], const uint8_t point[TH_P256_POINT],
                 uint8_t into[TH_SEC1_KEY])
 {
-    static const uint8_t version_1[] = {INTEGER, 1, 1, 0x04, TH_P256_SECRET};
+    static const uint8_t head[] = {SEQUENCE, TH_SEC1_KEY - 2, INTEGER, 1, 1, 0x04, TH_P256_SECRET};
     static const uint8_t curve[] = {0xA0, 0x0A, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D,
                                     0x03, 0x01, 0x07, 0xA1, 0x44, 0x03, 0x42, 0x00};
     struct backwards out = {into, into + TH_SEC1_KEY, false};
@@ -151,6 +151,5 @@ void th_csr_key(const uint8_t secret[TH_P256_SECRET], const uint8_t point[TH_P25
     put(&out, point, TH_P256_POINT);
     put(&out, curve, sizeof curve);
     put(&out, secret, TH_P256_SECRET);
-    put(&out, version_1, sizeof version_1);
-    wrap(&out, SEQUENCE, into + TH_SEC1_KEY);
+    put(&out, head, sizeof head);
 }
