@@ -61,6 +61,99 @@ static void dates_of_every_certificate_count_and_the_worst_is_told(void **state)
     cert_free(&middle);
 }
 
+static void the_summary_holds_the_narrowest_dates_of_the_chain(void **state)
+{
+    (void)state;
+    struct cert_spec spec = trust_good_ca("Short Middle");
+    spec.not_before_s = NOW_S - 3 * DAY_S;
+    spec.not_after_s = NOW_S + 3 * DAY_S;
+    struct cert middle = cert_make(&spec);
+    struct cert_spec leaf_spec = trust_good_leaf();
+    leaf_spec.issuer = &middle;
+    leaf_spec.not_before_s = NOW_S - 2 * DAY_S;
+    leaf_spec.not_after_s = NOW_S + 5 * DAY_S;
+    struct cert leaf = cert_make(&leaf_spec);
+    struct chain chain = trust_chain(&leaf, &trust_root);
+    chain.certs[1] = &middle;
+    struct verdict verdict = trust_judge(&chain);
+    assert_int_equal(verdict.error, TH_OK);
+    assert_int_equal(verdict.summary.not_after_s, spec.not_after_s);
+    /* The root was made a day ago. */
+    assert_true(verdict.summary.not_before_s > leaf_spec.not_before_s);
+    cert_free(&leaf);
+    cert_free(&middle);
+}
+
+static void a_failure_tells_the_time_it_was_judged_by_and_no_size_that_is_not_at_fault(void **state)
+{
+    (void)state;
+    struct cert_spec spec = trust_good_leaf();
+    spec.not_before_s = NOW_S - 20 * DAY_S;
+    spec.not_after_s = NOW_S - 10 * DAY_S;
+    struct cert leaf = cert_make(&spec);
+    struct chain chain = trust_chain(&leaf, &trust_root);
+    chain.trust.clock = (struct th_clock_view){TH_CLOCK_TRUSTED, NOW_S - 50 * DAY_S, NOW_S};
+    struct verdict verdict = trust_judge(&chain);
+    assert_int_equal(verdict.error, TH_ERR_DATE_EXPIRED);
+    assert_int_equal(verdict.failure.now_s, chain.trust.clock.now_s);
+    assert_int_equal(verdict.failure.detail, 0);
+    chain.trust.clock =
+        (struct th_clock_view){TH_CLOCK_TRUSTED, NOW_S - 5 * DAY_S, NOW_S - 15 * DAY_S};
+    verdict = trust_judge(&chain);
+    assert_int_equal(verdict.error, TH_ERR_DATE_EXPIRED);
+    assert_int_equal(verdict.failure.now_s, chain.trust.clock.floor_s);
+    cert_free(&leaf);
+}
+
+static void an_anchors_failure_names_its_place_in_the_chain(void **state)
+{
+    (void)state;
+    struct cert_spec spec = trust_good_ca("Twin");
+    struct cert sent = cert_make(&spec);
+    spec.use_key = sent.key;
+    spec.issuer = NULL;
+    spec.not_before_s = NOW_S - 20 * DAY_S;
+    spec.not_after_s = NOW_S - 10 * DAY_S;
+    struct cert same = cert_make(&spec);
+    spec.use_key = NULL;
+    struct cert other_key = cert_make(&spec);
+    struct cert leaf = cert_server("DNS:" BROKER, &sent);
+    struct chain chain = trust_chain(&leaf, &same);
+    chain.certs[1] = &sent;
+    struct verdict verdict = trust_judge(&chain);
+    assert_int_equal(verdict.error, TH_ERR_DATE_EXPIRED);
+    assert_int_equal(verdict.failure.depth, 1); /* it is the CA the server sent */
+    chain.anchor = &other_key;
+    verdict = trust_judge(&chain);
+    assert_int_equal(verdict.error, TH_ERR_DATE_EXPIRED);
+    assert_int_equal(verdict.failure.depth, 2); /* the same name is not the same CA */
+    cert_free(&leaf);
+    cert_free(&other_key);
+    cert_free(&same);
+    cert_free(&sent);
+}
+
+static void a_chain_has_one_anchor_and_needs_a_certificate(void **state)
+{
+    (void)state;
+    struct cert bad = cert_make(&(struct cert_spec){.cn = "not a CA"});
+    struct cert_spec spec = trust_good_leaf();
+    struct cert leaf = cert_make(&spec);
+    struct th_trust trust = trust_of_host(&trust_root.der);
+    struct th_trust_check check;
+    struct th_failure failure;
+    th_trust_begin(&check, &trust, &cert_hashes, BROKER);
+    trust_feed(&check, leaf.der, 0);
+    th_trust_anchor(&check, trust_root.der);
+    th_trust_anchor(&check, bad.der);
+    assert_int_equal(th_trust_end(&check, &failure), TH_OK);
+    th_trust_begin(&check, &trust, &cert_hashes, BROKER);
+    th_trust_anchor(&check, trust_root.der);
+    assert_int_equal(th_trust_end(&check, &failure), TH_ERR_TRUST_MALFORMED);
+    cert_free(&leaf);
+    cert_free(&bad);
+}
+
 /* ---- pins and fingerprints (T5) ---- */
 
 struct digests {
@@ -276,6 +369,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c2_a_leaf_that_expired_before_the_floor_is_refused_without_a_clock),
         cmocka_unit_test(dates_of_every_certificate_count_and_the_worst_is_told),
+        cmocka_unit_test(the_summary_holds_the_narrowest_dates_of_the_chain),
+        cmocka_unit_test(
+            a_failure_tells_the_time_it_was_judged_by_and_no_size_that_is_not_at_fault),
+        cmocka_unit_test(an_anchors_failure_names_its_place_in_the_chain),
+        cmocka_unit_test(a_chain_has_one_anchor_and_needs_a_certificate),
         cmocka_unit_test(t5_one_pin_must_match_the_server_or_a_ca_above_it),
         cmocka_unit_test(certificates_after_the_anchor_satisfy_no_pin),
         cmocka_unit_test(t5_fingerprints_are_in_addition_to_the_anchors),
