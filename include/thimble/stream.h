@@ -32,7 +32,8 @@ struct th_wire_ops {
     /* Where the connection stands. Opening → open → ended or failed, never back. */
     enum th_stream_state (*state)(void *ctx);
     /* Copies up to `room` received bytes; 0 when none are there now. A peer's orderly end shows as
-     * state ENDED once every byte before it has been read. */
+     * state ENDED once every byte before it has been read. Whoever waits for the network must be
+     * woken while unread bytes are left: a stream may take one record at a time. */
     size_t (*read)(void *ctx, uint8_t *into, size_t room);
     /* Takes up to `len` bytes for sending; returns how many, 0 when it can take none now. `more`
      * hints that further bytes follow in this pass (TCP may wait to fill a segment). A connection

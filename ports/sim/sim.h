@@ -139,7 +139,7 @@ struct th_sim_node {
     void (*wake)(void *ctx);
     void *ctx;
     uint64_t armed_at;
-    bool armed;
+    bool armed, has_read;
     enum th_error last_error; /* how the last connection ended */
 };
 

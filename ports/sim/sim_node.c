@@ -13,7 +13,11 @@ static void wake_now(void *ctx, uint32_t number)
     (void)number;
     if (node->armed && node->armed_at <= node->sim->now)
         node->armed = false;
+    node->has_read = false;
     node->wake(node->ctx);
+    /* What is left unread wakes again, as with a socket; but not a device that reads nothing. */
+    if (node->has_read && node->pipe != NULL && th_sim_pipe_near_unread(node->pipe) > 0)
+        th_sim_node_poke(node);
 }
 
 void th_sim_node_wake_in(struct th_sim_node *node, uint32_t in_ms)
@@ -62,8 +66,10 @@ static enum th_stream_state wire_state(void *ctx)
 
 static size_t wire_read(void *ctx, uint8_t *into, size_t room)
 {
-    const struct th_sim_node *node = ctx;
-    return node->pipe == NULL ? 0 : th_sim_pipe_near_read(node->pipe, into, room);
+    struct th_sim_node *node = ctx;
+    size_t len = node->pipe == NULL ? 0 : th_sim_pipe_near_read(node->pipe, into, room);
+    node->has_read |= len > 0;
+    return len;
 }
 
 static size_t wire_write(void *ctx, const uint8_t *bytes, size_t len, bool more)

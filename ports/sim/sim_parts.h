@@ -63,6 +63,7 @@ void th_sim_pipes_free(struct th_sim *sim);
 struct th_sim_pipe *th_sim_pipe_new(struct th_sim_node *node, const struct th_address *to);
 enum th_stream_state th_sim_pipe_near_state(const struct th_sim_pipe *pipe);
 enum th_error th_sim_pipe_near_error(const struct th_sim_pipe *pipe);
+size_t th_sim_pipe_near_unread(const struct th_sim_pipe *pipe);
 size_t th_sim_pipe_near_read(struct th_sim_pipe *pipe, uint8_t *into, size_t room);
 size_t th_sim_pipe_near_write(struct th_sim_pipe *pipe, const uint8_t *bytes, size_t len);
 void th_sim_pipe_near_close(struct th_sim_pipe *pipe, bool orderly);

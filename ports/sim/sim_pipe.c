@@ -385,6 +385,11 @@ enum th_error th_sim_pipe_near_error(const struct th_sim_pipe *pipe)
     return pipe->near.error;
 }
 
+size_t th_sim_pipe_near_unread(const struct th_sim_pipe *pipe)
+{
+    return pipe->flows[DOWN].arrived;
+}
+
 size_t th_sim_pipe_near_read(struct th_sim_pipe *pipe, uint8_t *into, size_t room)
 {
     size_t len = flow_read(&pipe->flows[DOWN], into, room);
