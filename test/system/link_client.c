@@ -8,11 +8,12 @@
  *   --tls bearssl|openssl           with --ca F, and --cert F --key F; without it plaintext
  *   --fragment N                    BearSSL's record buffers and max_fragment_length (16384)
  *   --tls-session F                 stored TLS session, read at the start, written when it changes
- *   --id S --clean --keep-alive S --user U --password P
+ *   --id S --clean --keep-alive S --answer S --user U --password P
  *   --outbox F                      in a file; without it in memory
  *   --will TOPIC TEXT QOS
  *   --save F                        payloads of messages are appended to it
  *   --limit S                       seconds for all steps together (30)
+ *   --pace N                        pub: at most N messages a millisecond
  *
  *   up                              until connected
  *   sub FILTER QOS                  until the broker grants it
@@ -39,7 +40,7 @@
 #include <thimble/tls_bearssl.h>
 #include <thimble/tls_openssl.h>
 
-enum { BUFFER = 4096, OUTBOX = 256 * 1024, INBOUND = 64, PATTERN = 251 };
+enum { BUFFER = 4096, OUTBOX = 256 * 1024, INBOUND = 2000, PATTERN = 251 };
 
 static struct {
     struct th_linux loop;
@@ -73,9 +74,10 @@ static struct {
     uint8_t tls_in[TH_BEARSSL_IN(16384)], tls_out[TH_BEARSSL_OUT(16384)];
     _Alignas(8) uint8_t scratch[16384];
 
-    uint32_t limit_ms, begun_ms, now_ms;
+    uint32_t limit_ms, begun_ms, now_ms, pace;
     unsigned long received;
     bool up, ever_down, granted, sent, stopped;
+    struct th_mqtt_filter filter; /* the last one asked for */
     FILE *save_to;
     struct th_mqtt_source source;
     struct th_mqtt_publish streamed;
@@ -132,6 +134,8 @@ static void on_mqtt(const struct th_mqtt_event *event)
         me.up = true;
         printf("connected present=%d resent=%u as_new=%d\n", event->u.connack.session_present,
                event->u.connack.resent, event->u.connack.resent_as_new);
+        if (!event->u.connack.session_present && me.filter.filter.len > 0)
+            th_mqtt_subscribe(&me.mqtt, &me.filter, 1, NULL, 0, NULL);
         break;
     case TH_MQTT_EVENT_MESSAGE:
     case TH_MQTT_EVENT_BEGIN:
@@ -196,7 +200,6 @@ static void turn(void)
         }
     }
     keep_tls_session();
-    fflush(stdout);
     if (me.now_ms - me.begun_ms > me.limit_ms)
         die("time", "the limit is over");
 }
@@ -226,11 +229,11 @@ static void step_down(char **argv)
 
 static void step_sub(char **argv)
 {
-    const struct th_mqtt_filter filter = {.filter = th_span_str(argv[0]),
-                                          .qos = (enum th_mqtt_qos)number(argv[1])};
+    me.filter = (struct th_mqtt_filter){.filter = th_span_str(argv[0]),
+                                        .qos = (enum th_mqtt_qos)number(argv[1])};
     me.granted = false;
     enum th_error error;
-    while ((error = th_mqtt_subscribe(&me.mqtt, &filter, 1, NULL, 0, NULL)) != TH_OK) {
+    while ((error = th_mqtt_subscribe(&me.mqtt, &me.filter, 1, NULL, 0, NULL)) != TH_OK) {
         if (error != TH_ERR_AGAIN)
             die("subscribe", th_error_name(error));
         sleep_at_most(1000);
@@ -240,7 +243,7 @@ static void step_sub(char **argv)
         sleep_at_most(1000);
 }
 
-static void publish(const struct th_mqtt_publish *publish)
+static uint16_t publish(const struct th_mqtt_publish *publish)
 {
     uint16_t id = 0;
     for (;;) {
@@ -252,21 +255,27 @@ static void publish(const struct th_mqtt_publish *publish)
         turn();
         sleep_at_most(100);
     }
-    turn();
+    return id;
 }
 
-/* "taken N" is a promise: from then on the outbox answers for it. */
+/* "taken N" is a promise: from then on the outbox answers for it. What was "taking" when we were
+ * killed may be in it or not. */
 static void step_pub(char **argv)
 {
     char text[64];
-    unsigned long last = number(argv[3]);
-    for (unsigned long n = number(argv[2]); n <= last; n++) {
+    unsigned long first = number(argv[2]), last = number(argv[3]);
+    uint32_t begun_ms = me.now_ms;
+    for (unsigned long n = first; n <= last; n++) {
+        for (; me.pace && n - first > me.pace * (me.now_ms - begun_ms); turn())
+            sleep_at_most(1);
         int len = snprintf(text, sizeof text, "%lu %040d", n, 0);
         const struct th_mqtt_publish message = {.topic = th_span_str(argv[0]),
                                                 .payload = th_span_of(text, (size_t)len),
                                                 .qos = (enum th_mqtt_qos)number(argv[1])};
-        publish(&message);
-        printf("taken %lu\n", n);
+        printf("taking %lu\n", n);
+        uint16_t id = publish(&message);
+        printf("taken %lu id=%u\n", n, id);
+        turn();
     }
 }
 
@@ -395,6 +404,10 @@ static void set_option(const char *name, const char *value)
         me.session.client_id = th_span_str(value);
     else if (strcmp(name, "--keep-alive") == 0)
         me.session.keep_alive_s = (uint16_t)number(value);
+    else if (strcmp(name, "--pace") == 0)
+        me.pace = (uint32_t)number(value);
+    else if (strcmp(name, "--answer") == 0)
+        me.session.answer_timeout_ms = (uint32_t)number(value) * 1000;
     else if (strcmp(name, "--limit") == 0)
         me.limit_ms = (uint32_t)number(value) * 1000;
     else if (strcmp(name, "--user") == 0)
@@ -477,6 +490,7 @@ static void set_up_outbox(void)
 {
     struct th_failure failure;
     struct th_outbox_file_config config = {.path = me.outbox,
+                                           .inbound_room = INBOUND,
                                            .protocol = me.session.version == &th_mqtt_v311 ? 4 : 5};
     if (!me.outbox) {
         me.session.outbox =
@@ -520,6 +534,7 @@ static void set_up(void)
 int main(int argc, char **argv)
 {
     int first = take_options(argc, argv);
+    setvbuf(stdout, NULL, _IOLBF, 1 << 16); /* a line that was written survives kill -9 */
     set_up();
     me.begun_ms = me.now_ms = th_linux_now(&me.loop);
     th_link_start(&me.link, me.now_ms);

@@ -38,7 +38,7 @@ per_listener_settings true
 persistence true
 persistence_location $scratch/db/
 autosave_interval 0
-max_queued_messages 0
+max_queued_messages 1000000
 log_dest file $log
 log_type all
 connection_messages true
@@ -66,6 +66,12 @@ stop_broker() {
     kill -TERM "$broker"
     wait "$broker" 2>/dev/null
 }
+# The same broker without anything it remembers: a killed one comes back with an old session.
+renew_broker() {
+    stop_broker
+    rm -f "$scratch"/db/*
+    start_broker
+}
 kill_broker() {
     kill -KILL "$broker"
     wait "$broker" 2>/dev/null
@@ -91,14 +97,13 @@ kinds="plain bearssl openssl bearssl-mutual openssl-mutual"
 link() {
     local name=$1
     shift
-    # shellcheck disable=SC2086
-    $wrap "$client" "$@" >"$scratch/$name.out" 2>&1
+    "$client" "$@" >"$scratch/$name.out" 2>&1
 }
-wrap=
 link_in_background() {
     local name=$1
     shift
-    "$client" "$@" >"$scratch/$name.out" 2>&1 &
+    : >"$scratch/$name.out" # now, so that nobody reads what an earlier one said
+    "$client" "$@" >>"$scratch/$name.out" 2>&1 &
     linked=$!
     children+=("$linked")
 }
@@ -107,5 +112,3 @@ logged() { grep -q -- "$1" "$log"; }
 
 # numbers FILE: the number at the beginning of each message's text.
 numbers() { sed -n 's/.*text=\([0-9]*\) .*/\1/p' "$1"; }
-# a bash range as lines
-range() { seq "$1" "$2"; }
