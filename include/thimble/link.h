@@ -123,9 +123,10 @@ struct th_link {
     struct th_wire wire;
     struct th_stream stream;
     struct th_address addresses[TH_LINK_ADDRESSES_MAX];
-    int64_t session_not_after_s; /* of the chain that the stored session was made with */
-    uint32_t since_ms, until_ms; /* when this state began, and when it must have ended */
-    uint32_t backoff_ms;         /* the next full wait is 0..this */
+    struct th_address good_address; /* where the last CONNACK came from */
+    int64_t session_not_after_s;    /* of the chain that the stored session was made with */
+    uint32_t since_ms, until_ms;    /* when this state began, and when it must have ended */
+    uint32_t backoff_ms;            /* the next full wait is 0..this */
     uint32_t attempts;
     uint8_t state, broker, address_count, address_at;
     uint8_t good, first, pass; /* the last broker that accepted us; the one this pass over the list

@@ -123,8 +123,25 @@ static uint16_t port_of(const struct th_link *link)
     return port != 0 ? port : link->config->plaintext ? 1883 : 8883;
 }
 
+/* An address that answered last time goes first, or a host whose IPv6 leads nowhere would cost
+ * connect_ms at each reconnect. The others keep their order. */
+static void good_one_first(struct th_link *link, size_t count)
+{
+    const struct th_address good = link->good_address;
+    size_t at = 0;
+    while (at < count && (link->addresses[at].family != good.family ||
+                          memcmp(link->addresses[at].bytes, good.bytes, sizeof good.bytes) != 0))
+        at++;
+    if (at == count)
+        return;
+    for (; at > 0; at--)
+        link->addresses[at] = link->addresses[at - 1];
+    link->addresses[0] = good;
+}
+
 static enum step resolved(struct th_link *link, uint32_t now_ms, size_t count)
 {
+    good_one_first(link, count);
     for (size_t i = 0; i < count; i++)
         link->addresses[i].port = port_of(link);
     link->resolving = false;
@@ -143,6 +160,7 @@ static enum step step_resolving(struct th_link *link, uint32_t now_ms, struct th
         if (th_address_parse(host, &link->addresses[0]))
             return resolved(link, now_ms, 1);
         link->resolving = true;
+        memset(link->addresses, 0, sizeof link->addresses); /* all 16 bytes of each are compared */
         net->ops->resolve(net->ctx, host, port_of(link));
     }
     struct th_failure failure = th_failure_of(TH_ERR_NAME_OTHER);
@@ -223,6 +241,7 @@ static void connected(struct th_link *link, uint32_t now_ms)
 {
     enter(link, TH_LINK_UP, now_ms, th_link_times_of(link).stable_ms);
     link->good = link->broker;
+    link->good_address = link->addresses[link->address_at];
     if (!link->config->plaintext)
         th_link_session_store(link);
 }

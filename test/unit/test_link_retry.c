@@ -32,6 +32,34 @@ static void the_addresses_of_a_name_are_tried_in_turn_without_waiting(void **sta
     sim_world_end(&world);
 }
 
+/* A host whose IPv6 leads nowhere costs its time once, not at each reconnect. */
+static void the_address_that_answered_last_is_tried_first(void **state)
+{
+    (void)state;
+    struct sim_world world;
+    sim_world_begin(&world, 1, 0, &sim_by_name, 1);
+    const struct th_address many[3] = {sim_here6, sim_there, sim_here};
+    th_sim_name(world.sim, "broker.example", many, 3, 0, TH_OK);
+    th_sim_address(world.sim, &sim_here6, TH_SIM_SILENT, NULL, NULL);
+    th_sim_address(world.sim, &sim_there, TH_SIM_SILENT, NULL, NULL);
+    sim_device_start(&world.device);
+    th_sim_run(world.sim, 31000);
+    assert_int_equal(sim_world_state(&world), TH_LINK_UP);
+    assert_int_equal(sim_device_count(&world.device, TH_LINK_EVENT_ATTEMPT), 3);
+    th_sim_pipe_drop(world.device.node.pipe);
+    th_sim_run(world.sim, 2000);
+    assert_int_equal(sim_world_state(&world), TH_LINK_UP);
+    assert_int_equal(sim_device_count(&world.device, TH_LINK_EVENT_ATTEMPT), 4);
+    sim_world_refuse(&world); /* and when it answers no more, the others keep their order */
+    th_sim_pipe_drop(world.device.node.pipe);
+    th_sim_run(world.sim, 40000);
+    const uint8_t order[] = {192, 0x20, 192};
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(world.device.link.addresses[i].bytes[0], order[i]);
+    assert_int_equal(world.device.link.addresses[2].bytes[3], 2);
+    sim_world_end(&world);
+}
+
 static const struct th_broker three[3] = {
     {.host = "192.0.2.1"}, {.host = "192.0.2.2"}, {.host = "192.0.2.3"}};
 
@@ -221,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_addresses_of_a_name_are_tried_in_turn_without_waiting),
+        cmocka_unit_test(the_address_that_answered_last_is_tried_first),
         cmocka_unit_test(brokers_are_tried_in_order_and_the_last_good_one_first),
         cmocka_unit_test(waits_are_uniform_from_0_to_a_cap_that_doubles),
         cmocka_unit_test(without_chance_a_device_waits_the_whole_cap),
