@@ -34,6 +34,16 @@ static void failed(struct th_bearssl *tls, enum th_error error)
     br_ssl_client_forget_session(&tls->client); /* RFC 5246 §7.2.2 */
 }
 
+/* BearSSL stops without a word when it refuses a server. Our records are in the clear until the
+ * server's chain is judged, so the alert for its log can be written by hand. */
+static void say_why(struct th_bearssl *tls)
+{
+    uint8_t alert = th_tls_refusal_alert(tls->failure.error);
+    const uint8_t record[] = {21, 3, 3, 0, 2, 2, alert}; /* RFC 5246 §7.2 */
+    if (tls->all_sent)
+        tls->wire.ops->write(tls->wire.ctx, record, sizeof record, false);
+}
+
 /* The engine has stopped: an error, or close_notify in the handshake. */
 static void stopped(struct th_bearssl *tls)
 {
@@ -42,6 +52,8 @@ static void stopped(struct th_bearssl *tls)
         failed(tls, TH_ERR_TLS_CLOSED);
         return;
     }
+    if (tls->failure.error != TH_OK) /* by the judge of certificates */
+        say_why(tls);
     th_bearssl_explain(tls, error, &tls->failure);
     failed(tls, tls->failure.error);
 }
@@ -172,6 +184,7 @@ static void send_records(struct th_bearssl *tls)
     br_ssl_engine_context *engine = &tls->client.eng;
     size_t len;
     uint8_t *bytes;
+    tls->all_sent = false;
     while ((bytes = br_ssl_engine_sendrec_buf(engine, &len)) != NULL) {
         size_t taken = tls->wire.ops->write(tls->wire.ctx, bytes, len, false);
         if (taken == 0)
@@ -180,6 +193,7 @@ static void send_records(struct th_bearssl *tls)
             tls->bytes_out += (uint32_t)taken;
         br_ssl_engine_sendrec_ack(engine, taken);
     }
+    tls->all_sent = true;
 }
 
 /* Whether the server's first bytes can be TLS at all. */

@@ -158,13 +158,12 @@ static bool feed_all(struct th_trust_check *check, X509_STORE_CTX *store, bool w
     return good;
 }
 
-/* Decides which alert OpenSSL sends. */
+/* What makes OpenSSL send the alert we want. */
 static int alert_error(enum th_error error)
 {
-    switch (error) {
-    case TH_ERR_DATE_EXPIRED: return X509_V_ERR_CERT_HAS_EXPIRED;
-    case TH_ERR_TRUST_UNKNOWN_CA:
-    case TH_ERR_TRUST_SELF_SIGNED: return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    switch (th_tls_refusal_alert(error)) {
+    case SSL_AD_CERTIFICATE_EXPIRED: return X509_V_ERR_CERT_HAS_EXPIRED;
+    case SSL_AD_UNKNOWN_CA: return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     default: return X509_V_ERR_CERT_REJECTED;
     }
 }

@@ -32,6 +32,9 @@ struct th_tls_progress {
  * same. */
 enum th_error th_tls_alert_error(uint8_t alert, const struct th_tls_progress *progress);
 
+/* The alert that tells a server why its certificate was refused. */
+uint8_t th_tls_refusal_alert(enum th_error error);
+
 /* False as soon as the first bytes a server sent cannot begin a TLS record; `len` at most 5. */
 bool th_tls_record_begins(const uint8_t *head, size_t len);
 

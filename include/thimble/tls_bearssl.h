@@ -75,7 +75,7 @@ struct th_bearssl {
     struct th_wire wire;
     struct th_bearssl_handshake *handshake; /* in the lent memory; NULL once that is over */
     enum th_stream_state state;
-    bool resumed, asked, presented;
+    bool resumed, asked, presented, all_sent;
     uint8_t head_len;
     uint8_t head[5]; /* the first bytes the server sent */
     uint32_t bytes_in, bytes_out;

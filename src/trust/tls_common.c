@@ -135,6 +135,16 @@ enum th_error th_tls_alert_error(uint8_t alert, const struct th_tls_progress *pr
     }
 }
 
+uint8_t th_tls_refusal_alert(enum th_error error)
+{
+    switch (error) {
+    case TH_ERR_DATE_EXPIRED: return ALERT_CERTIFICATE_EXPIRED;
+    case TH_ERR_TRUST_UNKNOWN_CA:
+    case TH_ERR_TRUST_SELF_SIGNED: return ALERT_UNKNOWN_CA;
+    default: return ALERT_BAD_CERTIFICATE;
+    }
+}
+
 bool th_tls_record_begins(const uint8_t *head, size_t len)
 {
     if (len >= 1 && (head[0] < 20 || head[0] > 23))

@@ -133,6 +133,29 @@ static void a_false_signature_is_told_from_an_unknown_ca_T3(void **state)
     pki_free(twin);
 }
 
+/* Its operator reads our reason in the server's log. */
+static void a_server_that_is_refused_is_told_why(void **state)
+{
+    static const struct {
+        enum th_error error;
+        int reason;
+    } cases[] = {{TH_ERR_TRUST_UNKNOWN_CA, SSL_R_TLSV1_ALERT_UNKNOWN_CA},
+                 {TH_ERR_DATE_EXPIRED, SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED},
+                 {TH_ERR_SERVER_NAME_MISMATCH, SSL_R_SSLV3_ALERT_BAD_CERTIFICATE}};
+    for (size_t i = 0; i < 3; i++) {
+        struct harness *harness = make_dated(state);
+        if (i == 0)
+            harness->anchors[0] = pki.device_ca->chain[0];
+        if (i == 1)
+            harness->trust.clock.now_s += 4000 * DAY;
+        if (i == 2)
+            harness->server_name = "other.test";
+        assert_refuses(harness, cases[i].error);
+        assert_int_equal(ERR_GET_REASON(harness->server_error), cases[i].reason);
+        harness_free(harness);
+    }
+}
+
 /* ---- chains that are good ---- */
 
 static void an_address_in_the_certificate_can_be_connected_to_T4(void **state)
@@ -383,6 +406,7 @@ int main(void)
         OVER_EACH(a_certificate_issued_by_another_certificate_is_refused_T3),
         OVER_EACH(a_path_longer_than_its_ca_allows_is_refused_T15),
         OVER_EACH(a_false_signature_is_told_from_an_unknown_ca_T3),
+        OVER_EACH(a_server_that_is_refused_is_told_why),
         OVER_EACH(an_address_in_the_certificate_can_be_connected_to_T4),
         OVER_EACH(a_chain_with_intermediates_may_bring_more_than_it_needs),
         OVER_EACH(an_intermediate_can_be_the_anchor),
