@@ -188,6 +188,10 @@ static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_ev
         return on_pubrec(mqtt, &entry, event);
     if (TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED))
         return TH_PROTOCOL_ERROR;
+    /* The broker took the message over with PUBREC. 0x92 says that it was done with it before the
+     * last connection ended, and is no refusal (5.0 §3.7.2.1). */
+    if (first == TH_PUBCOMP)
+        event->u.ack.reason_code = 0;
     return done_with(mqtt, event);
 }
 

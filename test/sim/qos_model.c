@@ -289,8 +289,7 @@ static void on_event(struct model *model, const struct th_link_event *event)
         model->subscribed = false; /* the session may be older than the subscription */
     } else if (mqtt->kind == TH_MQTT_EVENT_PUBLISHED) {
         published(model, mqtt->u.ack.id);
-        /* 0x92 comes in PUBCOMP when the broker was done with the message before the cut. */
-        if (mqtt->u.ack.reason_code >= 0x80 && mqtt->u.ack.reason_code != 0x92)
+        if (mqtt->u.ack.reason_code >= 0x80)
             wrong(model, "a message was refused", mqtt->u.ack.reason_code);
     } else {
         on_message(model, mqtt);
