@@ -27,6 +27,7 @@ struct th_bearssl_handshake {
     bool chain_seen;    /* so it is a full handshake */
     bool path_complete; /* what follows is read over */
     bool sign_failed, auth_unusable;
+    uint32_t chain_bytes; /* of the certificates that began */
     uint8_t anchor_count;
     uint8_t accepted;              /* certificates that BearSSL had no objection to */
     br_x509_trust_anchor *anchors; /* behind this struct, as many as were lent */

@@ -291,6 +291,10 @@ static void handshake_step(struct th_bearssl *tls)
     struct th_bearssl_handshake *handshake = tls->handshake;
     handshake->worked = false;
     while (receive_piece(tls) && !engine_closed(tls)) {
+        if (handshake->chain_bytes > TH_TRUST_CHAIN_BYTES_MAX) {
+            failed(tls, TH_ERR_TRUST_CHAIN_TOO_LONG);
+            return;
+        }
         if (handshake->auth_unusable) {
             failed(tls, TH_ERR_TRUST_WE_ARE_REFUSED);
             return;

@@ -77,6 +77,7 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 static void start_cert(const br_x509_class **ctx, uint32_t length)
 {
     struct th_bearssl_handshake *handshake = of(ctx);
+    handshake->chain_bytes += length; /* of at most 2^24 bytes together */
     if (handshake->path_complete)
         return;
     th_trust_certificate(&handshake->check, length);

@@ -97,6 +97,8 @@ struct th_hashes {
 /* ---- judging one chain, as its bytes arrive ---- */
 
 #define TH_TRUST_CHAIN_MAX 6 /* certificates; longer is refused */
+/* No backend reads more than this of a chain, whatever the server announces. */
+#define TH_TRUST_CHAIN_BYTES_MAX 102400
 
 /* What is remembered of the server's own certificate, for the log and for a stored session. */
 struct th_trust_summary {
