@@ -65,7 +65,7 @@ static bool make(struct scene *scene)
     struct cert_spec leaf = scene_good_leaf(scene);
     scene_serve(scene, &leaf);
     return scene_of_leaf(scene) || scene_of_chain(scene) || scene_of_pin(scene) ||
-           scene_of_handshake(scene) || scene_of_wire(scene);
+           scene_of_handshake(scene) || scene_of_wire(scene) || scene_of_order(scene);
 }
 
 static void unmake(struct scene *scene)

@@ -76,6 +76,7 @@ bool scene_of_chain(struct scene *scene);
 bool scene_of_pin(struct scene *scene);
 bool scene_of_handshake(struct scene *scene);
 bool scene_of_wire(struct scene *scene);
+bool scene_of_order(struct scene *scene);
 
 /* Replaces the server's certificate by one made from `spec`. */
 /* Has what the server sends replaced by scene->substitute on the way, the whole list by nothing
