@@ -260,6 +260,26 @@ static void a_counter_that_wraps_changes_nothing(void **state)
     }
 }
 
+/* R8: the counter wraps after 49.7 days, in the middle of its keep-alive. */
+static void a_connection_of_sixty_days_stays_up(void **state)
+{
+    (void)state;
+    struct sim_world world;
+    sim_world_begin(&world, 1, 0x80000000, &sim_by_name, 1);
+    sim_device_start(&world.device);
+    for (int day = 0; day < 60; day++)
+        th_sim_run(world.sim, 86400000);
+    assert_int_equal(sim_world_state(&world), TH_LINK_UP);
+    assert_int_equal(world.device.note_count, 3);
+    sim_world_refuse(&world);
+    th_sim_pipe_drop(world.device.node.pipe);
+    th_sim_run(world.sim, 10);
+    assert_in_range(
+        sim_device_note(&world.device, TH_LINK_EVENT_FAILED, 0)->event.u.failed.retry_ms, 0,
+        1000); /* it was stable */
+    sim_world_end(&world);
+}
+
 /* ---- stop and restart ---- */
 
 static void a_stop_says_goodbye_and_then_stopped(void **state)
@@ -455,6 +475,7 @@ int main(void)
         cmocka_unit_test(address_literals_never_go_to_the_look_up),
         cmocka_unit_test(every_way_an_attempt_ends_is_one_failure_with_its_cause),
         cmocka_unit_test(a_counter_that_wraps_changes_nothing),
+        cmocka_unit_test(a_connection_of_sixty_days_stays_up),
         cmocka_unit_test(a_stop_says_goodbye_and_then_stopped),
         cmocka_unit_test(a_stop_is_done_within_two_seconds_at_any_moment_of_any_ending),
         cmocka_unit_test(a_stop_of_a_stuck_connection_takes_two_seconds_and_no_more),
