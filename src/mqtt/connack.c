@@ -80,7 +80,7 @@ unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
         th_mqtt_is_5(mqtt) && TH_VALUE(session_expiry_replaced, event->u.connack.session_expiry_s,
                                        config->session_expiry_s) == 0;
     if (!present && !forget_session(mqtt))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     connected(mqtt, present, event);
     return TH_STEP_EVENT;
 }

@@ -66,13 +66,14 @@ enum {
     TH_STEP_EVENT,  /* an event was filled in */
     TH_STEP_WAIT,   /* nothing more without the stream */
     TH_STEP_FAILED, /* dead, the failure was filled in, nothing is to be sent */
-    TH_STEP_BROKEN = 256
+    TH_STEP_BROKEN = TH_ERR_FENCE
 };
 
-/* The end of the connection as a step: the error, and the reason for DISCONNECT. */
-#define TH_BROKEN(error, reason) ((unsigned)(error) << 8 | (unsigned)(reason))
-#define TH_MALFORMED             TH_BROKEN(TH_ERR_MQTT_MALFORMED, 0x81)
-#define TH_PROTOCOL_ERROR        TH_BROKEN(TH_ERR_MQTT_PROTOCOL, 0x82)
+/* The end of the connection as a step: its error. Which reason goes into DISCONNECT follows from
+ * it. */
+#define TH_BROKEN(error)  ((unsigned)(error))
+#define TH_MALFORMED      TH_BROKEN(TH_ERR_MQTT_MALFORMED)
+#define TH_PROTOCOL_ERROR TH_BROKEN(TH_ERR_MQTT_PROTOCOL)
 
 /* Properties on their way out: the application's, and what the session adds. */
 struct th_properties {
@@ -125,6 +126,13 @@ struct th_mqtt_version {
     /* CONNACK behind its code. */
     unsigned (*connack)(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
                         struct th_mqtt_event *event);
+    /* Why the broker does not take such a message, as it said in CONNACK; 0: it does. */
+    uint8_t (*refuses)(const struct th_mqtt *mqtt, unsigned qos, bool retain, uint32_t len);
+    /* What only 5.0 lets SUBSCRIBE ask for, and what its brokers may not offer. */
+    enum th_error (*subscribe)(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
+                               uint16_t count, const struct th_properties *properties);
+    /* The reason that DISCONNECT gives for this end; 0: none is sent. */
+    uint8_t (*reason)(enum th_error error);
     /* Packets only 5.0 has: DISCONNECT from the broker, AUTH. */
     unsigned (*other)(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                       struct th_mqtt_event *event);

@@ -70,7 +70,7 @@ static unsigned check_byte(enum th_mqtt_property_id id)
 static unsigned check_zero(enum th_mqtt_property_id id)
 {
     if (TH_RULE(alias_zero, id == TH_MQTT_TOPIC_ALIAS))
-        return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
+        return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS);
     bool broken = TH_RULE(receive_maximum_zero, id == TH_MQTT_RECEIVE_MAXIMUM) ||
                   TH_RULE(maximum_packet_size_zero, id == TH_MQTT_MAXIMUM_PACKET_SIZE) ||
                   TH_RULE(subscription_id_zero_received,

@@ -23,42 +23,35 @@ static uint8_t first_byte(const struct th_mqtt_publish *publish)
     return (uint8_t)TH_VALUE(dup_only_on_resend, first, first | 8);
 }
 
-void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
-                           const struct th_publish_out *out)
+/* Behind the remaining length, up to the payload. */
+static void write_head(struct th_writer *writer, const struct th_mqtt *mqtt,
+                       const struct th_publish_out *out)
 {
     struct th_properties properties;
     properties_of(out, &properties);
-    th_write_u8(writer, first_byte(out->publish));
-    th_write_varint(writer, out->remaining);
     th_write_text(writer, out->topic);
     if (out->publish->qos > TH_MQTT_QOS0 || TH_WRONG(publish_qos0_no_id, true))
         th_write_u16(writer, out->id);
     th_mqtt_write_properties(writer, mqtt, &properties);
 }
 
+void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
+                           const struct th_publish_out *out)
+{
+    th_write_u8(writer, first_byte(out->publish));
+    th_write_varint(writer, out->remaining);
+    write_head(writer, mqtt, out);
+}
+
 /* Sets out->remaining and out->head; false when the packet is longer than any may be. */
 static bool measure(const struct th_mqtt *mqtt, struct th_publish_out *out)
 {
-    uint32_t head = 2 + (uint32_t)out->topic.len + (out->publish->qos > TH_MQTT_QOS0 ? 2 : 0);
-    if (out->publish->property_count > 0 || out->alias != 0) {
-        struct th_writer count = {0};
-        struct th_properties properties;
-        properties_of(out, &properties);
-        th_mqtt_write_properties(&count, mqtt, &properties);
-        head += count.total;
-    } else if (th_mqtt_is_5(mqtt)) {
-        head += 1;
-    }
-    uint32_t remaining = head + out->payload;
-    if (TH_RULE(remaining_length_max,
-                out->payload > TH_REMAINING_MAX || remaining > TH_REMAINING_MAX))
-        return false;
-    out->remaining = remaining;
-    out->head = head + (remaining < 0x80       ? 2
-                        : remaining < 0x4000   ? 3
-                        : remaining < 0x200000 ? 4
-                                               : 5);
-    return true;
+    struct th_writer count = {0};
+    write_head(&count, mqtt, out);
+    out->remaining = count.total + out->payload;
+    th_write_varint(&count, out->remaining);
+    out->head = count.total + 1;
+    return !TH_RULE(remaining_length_max, out->remaining > TH_REMAINING_MAX);
 }
 
 enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
@@ -87,18 +80,6 @@ enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mq
     return measure(mqtt, out) ? TH_OK : TH_ERR_TOO_LARGE;
 }
 
-/* What the broker has said it does not take. */
-static enum th_error offered(const struct th_mqtt *mqtt, const struct th_publish_out *out)
-{
-    const struct th_mqtt_publish *publish = out->publish;
-    if (TH_RULE(maximum_qos_sent, (unsigned)publish->qos > (mqtt->offers & TH_OFFER_QOS)) ||
-        TH_RULE(retain_unavailable_sent, publish->retain && (mqtt->offers & TH_OFFER_RETAIN) == 0))
-        return TH_ERR_NOT_ALLOWED;
-    if (TH_RULE(packet_too_large_sent, out->head + out->payload > mqtt->packet_maximum))
-        return TH_ERR_TOO_LARGE;
-    return TH_OK;
-}
-
 /* Puts the alias in where the broker allows it, and leaves the topic out where it knows it. */
 static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
@@ -112,23 +93,15 @@ static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
     measure(mqtt, out);
 }
 
-/* All of it into room that is there. Returns its end. */
-static uint8_t *put_whole(struct th_mqtt *mqtt, const struct th_publish_out *out)
+/* All of it into room that is there. */
+static void put_whole(struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
     struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end};
     th_mqtt_write_publish(&writer, mqtt, out);
     th_write(&writer, out->publish->payload.at, out->payload);
+    mqtt->tx_at = writer.at;
     if (out->alias != 0)
         mqtt->aliases_sent |= (uint32_t)1 << (out->alias - 1);
-    return writer.at;
-}
-
-/* Room for all of it now. */
-static enum th_error find_room(struct th_mqtt *mqtt, uint32_t len)
-{
-    if (th_mqtt_room(mqtt) >= len && (mqtt->todo & TH_TODO_PART) == 0)
-        return TH_OK;
-    return th_mqtt_make_room(mqtt, len);
 }
 
 static enum th_error publish_source(struct th_mqtt *mqtt, const struct th_publish_out *out)
@@ -152,9 +125,9 @@ static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *o
         return publish_source(mqtt, out);
     if (out->publish->alias != 0)
         shorten(mqtt, out);
-    enum th_error error = find_room(mqtt, out->head + out->payload);
+    enum th_error error = th_mqtt_make_room(mqtt, out->head + out->payload);
     if (error == TH_OK)
-        mqtt->tx_at = put_whole(mqtt, out);
+        put_whole(mqtt, out);
     return error;
 }
 
@@ -164,21 +137,26 @@ static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *o
 
 /* Into the outbox, piece by piece, with its topic in full. */
 static bool store(struct th_mqtt *mqtt, const struct th_publish_out *out,
-                  const struct th_outbox_entry *entry)
+                  enum th_outbox_state state)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
+    bool streamed = out->publish->source != NULL;
+    const struct th_outbox_entry entry = {.id = out->id,
+                                          .state = (uint8_t)state,
+                                          .qos = (uint8_t)out->publish->qos,
+                                          .len = out->head + (streamed ? 0 : out->payload),
+                                          .extra = streamed ? out->publish : NULL};
     uint8_t piece[PIECE];
     for (uint32_t done = 0; done < out->head;) {
         struct th_writer writer = {.at = piece, .end = piece + sizeof piece, .skip = done};
         th_mqtt_write_publish(&writer, mqtt, out);
         struct th_span bytes = {piece, (size_t)(writer.at - piece)};
-        if (!(done == 0 ? outbox->ops->add(outbox->ctx, entry, bytes)
+        if (!(done == 0 ? outbox->ops->add(outbox->ctx, &entry, bytes)
                         : outbox->ops->append(outbox->ctx, bytes)))
             return false;
         done += (uint32_t)bytes.len;
     }
-    return entry->extra != NULL || out->payload == 0 ||
-           outbox->ops->append(outbox->ctx, out->publish->payload);
+    return streamed || out->payload == 0 || outbox->ops->append(outbox->ctx, out->publish->payload);
 }
 
 /* True when this message may leave at once: nothing goes before it, and there is room, with an
@@ -188,44 +166,26 @@ static bool may_leave(struct th_mqtt *mqtt, const struct th_publish_out *out)
     return mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0 &&
            out->publish->source == NULL &&
            !TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum) &&
-           find_room(mqtt, out->head + out->payload + 3) == TH_OK;
+           th_mqtt_make_room(mqtt, out->head + out->payload + 3) == TH_OK;
 }
 
 static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *out, uint16_t *id)
 {
-    const struct th_outbox *outbox = &mqtt->config->outbox;
-    if (outbox->ops == NULL)
+    if (mqtt->config->outbox.ops == NULL)
         return TH_ERR_NO_OUTBOX;
     out->id = th_mqtt_new_id(mqtt);
     bool leaves = may_leave(mqtt, out);
-    struct th_outbox_entry entry = {.id = out->id,
-                                    .state = leaves ? TH_OUTBOX_PUBLISHED : TH_OUTBOX_QUEUED,
-                                    .qos = (uint8_t)out->publish->qos,
-                                    .len = out->head + out->payload};
-    uint8_t *end = mqtt->tx_at;
-    bool stored;
-    if (leaves && out->publish->alias == 0) {
-        end = put_whole(mqtt, out);
-        stored = outbox->ops->add(outbox->ctx, &entry, th_span_of(mqtt->tx_at, entry.len));
-    } else {
-        if (out->publish->source != NULL) {
-            entry.len = out->head;
-            entry.extra = out->publish;
-        }
-        stored = store(mqtt, out, &entry);
-        shorten(mqtt, out);
-        if (leaves && stored)
-            end = put_whole(mqtt, out);
-    }
-    if (out->id == 0 || !stored)
+    if (out->id == 0 || !store(mqtt, out, leaves ? TH_OUTBOX_PUBLISHED : TH_OUTBOX_QUEUED))
         return TH_ERR_OUTBOX_FULL;
     if (id != NULL)
         *id = out->id;
-    mqtt->tx_at = end;
-    if (leaves)
+    if (leaves) {
+        shorten(mqtt, out);
+        put_whole(mqtt, out);
         mqtt->inflight++;
-    else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0)
+    } else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0) {
         th_mqtt_pump(mqtt);
+    }
     return TH_OK;
 }
 
@@ -236,8 +196,13 @@ enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish
     if (TH_FAST_PACKETS && th_mqtt_fast_publish(mqtt, publish, id))
         return TH_OK;
     enum th_error error = th_mqtt_publish_out(mqtt, publish, &out);
-    if (error == TH_OK && mqtt->state == TH_MQTT_CONNECTED)
-        error = offered(mqtt, &out);
+    const struct th_mqtt_version *version = mqtt->config->version;
+    if (error == TH_OK && version->refuses != NULL && mqtt->state == TH_MQTT_CONNECTED) {
+        uint8_t reason =
+            version->refuses(mqtt, (unsigned)publish->qos, publish->retain, out.head + out.payload);
+        if (reason != 0)
+            error = reason == 0x95 ? TH_ERR_TOO_LARGE : TH_ERR_NOT_ALLOWED;
+    }
     if (error != TH_OK)
         return error;
     return publish->qos == TH_MQTT_QOS0 ? publish_once(mqtt, &out) : publish_kept(mqtt, &out, id);

@@ -63,7 +63,7 @@ static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span
     }
     if (th_topic_name_valid(message->topic))
         return TH_STEP_ON;
-    return th_utf8_valid(message->topic) ? TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME, 0x90) : TH_MALFORMED;
+    return th_utf8_valid(message->topic) ? TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME) : TH_MALFORMED;
 }
 
 static bool inbound_known(const struct th_mqtt *mqtt)
@@ -87,7 +87,7 @@ static void owe(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason
 static unsigned count_inbound(struct th_mqtt *mqtt)
 {
     if (TH_RULE(receive_maximum_received, mqtt->inbound >= mqtt->inbound_maximum))
-        return TH_BROKEN(TH_ERR_MQTT_RECEIVE_MAXIMUM, 0x93);
+        return TH_BROKEN(TH_ERR_MQTT_RECEIVE_MAXIMUM);
     mqtt->inbound++;
     return TH_STEP_ON;
 }
@@ -99,8 +99,7 @@ static unsigned accept_whole(struct th_mqtt *mqtt, unsigned qos)
     const struct th_outbox *outbox = &mqtt->config->outbox;
     bool once = qos == 2 || TH_WRONG(qos1_receiver, qos == 1);
     if (once && (outbox->ops == NULL || !outbox->ops->inbound(outbox->ctx, mqtt->rx_id, true)))
-        return TH_VALUE(transient_error_closes, TH_BROKEN(TH_ERR_MEMORY_INBOUND_QOS2, 0x97),
-                        TH_STEP_ON);
+        return TH_VALUE(transient_error_closes, TH_BROKEN(TH_ERR_MEMORY_INBOUND_QOS2), TH_STEP_ON);
     if (qos > 0 && !TH_WRONG(publish_answer, qos == 2) && !TH_WRONG(ack_unwanted, qos == 1))
         owe(mqtt, qos == 1 ? TH_PUBACK : TH_PUBREC, mqtt->rx_id,
             TH_VALUE(pubrec_success_only, 0, 0x80));
@@ -143,7 +142,7 @@ static unsigned done_with(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     if ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == id)
         return TH_PROTOCOL_ERROR;
     if (!outbox->ops->remove(outbox->ctx, id))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (TH_RULE(send_quota_bounded, mqtt->inflight > 0))
         mqtt->inflight -= TH_VALUE(send_quota_returned, 1, 0);
     event->kind = TH_MQTT_EVENT_PUBLISHED;
@@ -160,7 +159,7 @@ static unsigned on_pubrec(struct th_mqtt *mqtt, const struct th_outbox_entry *en
         return TH_PROTOCOL_ERROR;
     if (entry->state == TH_OUTBOX_PUBLISHED && !TH_WRONG(qos2_sender, true) &&
         !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_RELEASED))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (!TH_WRONG(qos2_pubrel, true))
         owe(mqtt, TH_PUBREL, entry->id, 0);
     return TH_STEP_ON;
@@ -201,7 +200,7 @@ static unsigned on_pubrel(struct th_mqtt *mqtt, uint16_t id)
     mqtt->rx_id = id;
     bool known = inbound_known(mqtt);
     if (known && !TH_WRONG(pubcomp_frees_id, true) && !outbox->ops->inbound(outbox->ctx, id, false))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (!TH_WRONG(qos2_pubcomp, true))
         owe(mqtt, TH_PUBCOMP, id, known ? 0 : 0x92);
     return TH_STEP_ON;
@@ -333,7 +332,7 @@ static unsigned check_header(const struct th_mqtt *mqtt, uint8_t first, uint32_t
     if (TH_RULE(packet_too_large_received, mqtt->config->maximum_packet_size > 0 &&
                                                th_mqtt_is_5(mqtt) &&
                                                len > mqtt->config->maximum_packet_size))
-        return TH_BROKEN(TH_ERR_MQTT_PACKET_TOO_LARGE, 0x95);
+        return TH_BROKEN(TH_ERR_MQTT_PACKET_TOO_LARGE);
     if (type == TH_PUBLISH >> 4)
         return mqtt->state == TH_MQTT_CONNECTED ? TH_STEP_ON : TH_PROTOCOL_ERROR;
     bool ours = flags[type] == 0xFF || (type >= 14 && mqtt->config->version->other == NULL);
@@ -409,13 +408,13 @@ static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t tota
     const uint8_t *at = mqtt->config->rx;
     struct th_mqtt_message *message = &event->u.message;
     if (at[0] >> 4 != TH_PUBLISH >> 4)
-        return TH_BROKEN(TH_ERR_MEMORY_PACKET, 0x83);
+        return TH_BROKEN(TH_ERR_MEMORY_PACKET);
     for (;;) {
         uint32_t need = header + publish_head(mqtt, at[0], at + header, mqtt->rx_have - header);
         if (need > total)
             return TH_MALFORMED;
         if (need > mqtt->config->rx_room)
-            return TH_BROKEN(TH_ERR_MEMORY_PACKET, 0x83);
+            return TH_BROKEN(TH_ERR_MEMORY_PACKET);
         if (need <= mqtt->rx_have)
             break;
         if (!gather(mqtt, need))
@@ -513,18 +512,13 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         return receive_payload(mqtt, event);
     if (there == 0)
         return TH_STEP_WAIT;
-    if (mqtt->rx_have > 0 || there < 4)
+    if (mqtt->rx_have > 0 || there < 2)
         return receive_pieces(mqtt, event);
-    /* A whole packet of usual length is read where it lies. */
-    uint32_t header = 2;
-    uint32_t len = at[1];
-    if (len > 0x7F) {
-        header = 3;
-        len = (len & 0x7F) | (uint32_t)at[2] << 7;
-        if (at[2] == 0 || at[2] > 0x7F)
-            return receive_pieces(mqtt, event);
-    }
-    if (header + len > there || header + len > mqtt->inbound_whole)
+    /* A whole packet that fits is read where it lies. */
+    uint32_t len = 0;
+    uint32_t header = read_header(at, there, &len);
+    if (header < 2 || header > 5 || (header > 2 && at[header - 1] == 0) || header + len > there ||
+        header + len > mqtt->inbound_whole)
         return receive_pieces(mqtt, event);
     mqtt->rx_at = at + header + len;
     struct th_span body = {at + header, len};

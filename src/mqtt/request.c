@@ -35,55 +35,31 @@ static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
     }
 }
 
-static bool is_shared(struct th_span filter)
-{
-    return filter.len >= 7 && memcmp(filter.at, "$share/", 7) == 0;
-}
-
-static bool has_wildcard(struct th_span filter)
-{
-    return memchr(filter.at, '+', filter.len) != NULL || memchr(filter.at, '#', filter.len) != NULL;
-}
-
+/* At QoS 2 we must be able to remember identifiers. */
 static enum th_error check_filter(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
 {
-    struct th_span name = filter->filter;
-    bool is_5 = th_mqtt_is_5(mqtt);
-    if (TH_RULE(subscribe_filter_utf8, !th_topic_filter_valid(name)) ||
+    bool options = filter->no_local || filter->retain_as_published || filter->retain_handling != 0;
+    if (TH_RULE(subscribe_filter_utf8, !th_topic_filter_valid(filter->filter)) ||
         TH_RULE(subscribe_options_value,
                 filter->qos > TH_MQTT_QOS2 ||
-                    filter->retain_handling > TH_MQTT_RETAINED_DO_NOT_SEND))
+                    filter->retain_handling > TH_MQTT_RETAINED_DO_NOT_SEND) ||
+        (options && !th_mqtt_is_5(mqtt)))
         return TH_ERR_INVALID;
-    bool options = filter->no_local || filter->retain_as_published || filter->retain_handling != 0;
-    if (!is_5)
-        return options ? TH_ERR_INVALID : TH_OK;
-    bool shared = is_shared(name);
-    if (TH_RULE(no_local_shared, shared && filter->no_local))
-        return TH_ERR_INVALID;
-    if (TH_RULE(shared_unavailable_sent, shared && (mqtt->offers & TH_OFFER_SHARED) == 0) ||
-        TH_RULE(wildcard_unavailable_sent,
-                (mqtt->offers & TH_OFFER_WILDCARD) == 0 && has_wildcard(name)))
-        return TH_ERR_NOT_ALLOWED;
-    return TH_OK;
+    return filter->qos == TH_MQTT_QOS2 && mqtt->config->outbox.ops == NULL ? TH_ERR_NO_OUTBOX
+                                                                           : TH_OK;
 }
 
-/* At QoS 2 we must be able to remember identifiers. */
 static enum th_error check_subscribe(const struct th_mqtt *mqtt, const struct request *request)
 {
+    const struct th_mqtt_version *version = mqtt->config->version;
     for (uint16_t i = 0; i < request->count; i++) {
         enum th_error error = check_filter(mqtt, &request->filters[i]);
         if (error != TH_OK)
             return error;
-        if (request->filters[i].qos == TH_MQTT_QOS2 && mqtt->config->outbox.ops == NULL)
-            return TH_ERR_NO_OUTBOX;
     }
-    for (uint8_t i = 0; i < request->properties.count; i++) {
-        if (TH_RULE(subscription_id_unavailable_sent,
-                    request->properties.at[i].id == TH_MQTT_SUBSCRIPTION_ID &&
-                        (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) == 0))
-            return TH_ERR_NOT_ALLOWED;
-    }
-    return TH_OK;
+    return version->subscribe == NULL
+               ? TH_OK
+               : version->subscribe(mqtt, request->filters, request->count, &request->properties);
 }
 
 static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_t *id)

@@ -118,7 +118,7 @@ static unsigned next_part(struct th_mqtt *mqtt, size_t room, size_t *done)
         if (room > mqtt->out_total - mqtt->out_at)
             room = mqtt->out_total - mqtt->out_at;
         *done = source->read(source->user, offset, mqtt->tx_at, room);
-        return *done > room ? TH_BROKEN(TH_ERR_MQTT_SOURCE, 0) : TH_STEP_ON;
+        return *done > room ? TH_BROKEN(TH_ERR_MQTT_SOURCE) : TH_STEP_ON;
     }
     if (mqtt->out_id == 0) {
         struct th_publish_out out;
@@ -130,7 +130,7 @@ static unsigned next_part(struct th_mqtt *mqtt, size_t room, size_t *done)
     }
     *done = outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, mqtt->tx_at, room);
     if (*done == 0)
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0) {
         *mqtt->tx_at |= 0x08;
         if (TH_WRONG(resend_same_id, true))
@@ -176,7 +176,7 @@ static unsigned give_up(struct th_mqtt *mqtt, uint16_t id, uint8_t reason,
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     if (!outbox->ops->remove(outbox->ctx, id))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     event->kind = TH_MQTT_EVENT_PUBLISHED;
     event->u.ack = (struct th_mqtt_ack){.id = id, .reason_code = reason};
     return TH_STEP_EVENT;
@@ -186,16 +186,12 @@ static unsigned give_up(struct th_mqtt *mqtt, uint16_t id, uint8_t reason,
 static uint8_t refusal(const struct th_mqtt *mqtt, const struct th_outbox_entry *entry)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
+    const struct th_mqtt_version *version = mqtt->config->version;
     uint8_t first = 0;
-    if (TH_RULE(packet_too_large_sent, mqtt->out_total > mqtt->packet_maximum))
-        return 0x95;
-    if (TH_RULE(maximum_qos_sent, entry->qos > (mqtt->offers & TH_OFFER_QOS)))
-        return 0x9B;
-    if ((mqtt->offers & TH_OFFER_RETAIN) == 0 &&
-        outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1) == 1 &&
-        TH_RULE(retain_unavailable_sent, (first & 1) != 0))
-        return 0x9A;
-    return 0;
+    if (version->refuses == NULL)
+        return 0;
+    outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1);
+    return version->refuses(mqtt, entry->qos, (first & 1) != 0, mqtt->out_total);
 }
 
 static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *entry,
@@ -218,7 +214,7 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
         mqtt->flags |= TH_FLAG_REPEAT;
     if (entry->state == TH_OUTBOX_QUEUED &&
         !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_PUBLISHED))
-        return TH_BROKEN(TH_ERR_MQTT_STORE, 0x83);
+        return TH_BROKEN(TH_ERR_MQTT_STORE);
     mqtt->inflight++;
     mqtt->todo |= TH_TODO_PART;
     return send_part(mqtt, event);

@@ -147,8 +147,7 @@ static unsigned watch_ping(struct th_mqtt *mqtt)
 {
     if ((mqtt->flags & TH_FLAG_PINGED) != 0) {
         bool late = th_time_reached(mqtt->now_ms, answer_due(mqtt));
-        return TH_RULE(pingresp_timeout, late) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_TIMEOUT, 0)
-                                               : TH_STEP_ON;
+        return TH_RULE(pingresp_timeout, late) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_TIMEOUT) : TH_STEP_ON;
     }
     if (TH_VALUE(keepalive_zero, mqtt->keep_alive_s == 0, false) ||
         !th_time_reached(mqtt->now_ms, ping_due(mqtt)))
@@ -162,7 +161,7 @@ static unsigned watch_ping(struct th_mqtt *mqtt)
         mqtt->since_ms = mqtt->now_ms;
         return TH_STEP_ON;
     }
-    return th_time_reached(mqtt->now_ms, stuck_due(mqtt)) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE, 0)
+    return th_time_reached(mqtt->now_ms, stuck_due(mqtt)) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE)
                                                           : TH_STEP_ON;
 }
 
@@ -172,18 +171,22 @@ static unsigned watch_clock(struct th_mqtt *mqtt)
         return watch_ping(mqtt);
     bool late = th_time_reached(mqtt->now_ms, answer_due(mqtt));
     if (mqtt->state == TH_MQTT_CLOSING)
-        return late ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE, 0) : TH_STEP_ON;
-    return TH_RULE(connack_timeout, late) ? TH_BROKEN(TH_ERR_CONNACK_TIMEOUT, 0) : TH_STEP_ON;
+        return late ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE) : TH_STEP_ON;
+    return TH_RULE(connack_timeout, late) ? TH_BROKEN(TH_ERR_CONNACK_TIMEOUT) : TH_STEP_ON;
 }
 
 /* ---- the end ---- */
 
-/* Tells a 5.0 broker why, where a whole packet can still be put and the reason is one that we may
- * give. */
-static void tell_reason(struct th_mqtt *mqtt, uint8_t reason)
+/* Tells a 5.0 broker why, where a whole packet can still be put. */
+static void tell_reason(struct th_mqtt *mqtt, struct th_failure *failure)
 {
-    if (reason < 0x80 || !th_mqtt_is_5(mqtt) || mqtt->state == TH_MQTT_CLOSING ||
-        (mqtt->todo & (TH_TODO_PART | TH_TODO_CONNECT)) != 0 || th_mqtt_room(mqtt) < 3)
+    const struct th_mqtt_version *version = mqtt->config->version;
+    uint8_t reason = version->reason != NULL ? version->reason(failure->error) : 0;
+    if (reason == 0)
+        return;
+    failure->reason_code = reason;
+    if (mqtt->state == TH_MQTT_CLOSING || (mqtt->todo & (TH_TODO_PART | TH_TODO_CONNECT)) != 0 ||
+        th_mqtt_room(mqtt) < 3)
         return;
     *mqtt->tx_at++ = TH_DISCONNECT;
     *mqtt->tx_at++ = 1;
@@ -202,11 +205,8 @@ static bool end_broken(struct th_mqtt *mqtt, unsigned step, struct th_mqtt_event
 {
     event->kind = TH_MQTT_EVENT_FAILED;
     if (step != TH_STEP_FAILED) {
-        uint8_t reason = (uint8_t)step;
-        event->u.failure = th_failure_of((enum th_error)(step >> 8));
-        if (reason != 0 && th_mqtt_is_5(mqtt))
-            event->u.failure.reason_code = reason;
-        tell_reason(mqtt, reason);
+        event->u.failure = th_failure_of((enum th_error)step);
+        tell_reason(mqtt, &event->u.failure);
         th_mqtt_service(mqtt);
     }
     finish(mqtt, true);

@@ -62,6 +62,23 @@ static bool code_valid(uint8_t first, uint8_t code)
            (kind == IN_UNSUBACK && code == 0x11);
 }
 
+static uint8_t reason_for(enum th_error error)
+{
+    switch (error) {
+    case TH_ERR_MQTT_MALFORMED: return 0x81;
+    case TH_ERR_MQTT_PROTOCOL: return 0x82;
+    case TH_ERR_MEMORY_PACKET:
+    case TH_ERR_MQTT_STORE: return 0x83;
+    case TH_ERR_MQTT_TOPIC_NAME: return 0x90;
+    case TH_ERR_MQTT_RECEIVE_MAXIMUM: return 0x93;
+    case TH_ERR_MQTT_TOPIC_ALIAS: return 0x94;
+    case TH_ERR_MQTT_PACKET_TOO_LARGE: return 0x95;
+    case TH_ERR_MEMORY_ALIAS:
+    case TH_ERR_MEMORY_INBOUND_QOS2: return 0x97;
+    default: return 0;
+    }
+}
+
 /* ---- properties ---- */
 
 static bool asked_for(const struct th_mqtt *mqtt, enum th_mqtt_property_id id, uint32_t otherwise)
@@ -125,6 +142,45 @@ static void announce(const struct th_mqtt *mqtt, struct th_properties *propertie
     own(properties, TH_MQTT_TOPIC_ALIAS_MAXIMUM, config->alias_rx_maximum);
 }
 
+/* ---- what the broker does not offer ---- */
+
+static uint8_t refuses(const struct th_mqtt *mqtt, unsigned qos, bool retain, uint32_t len)
+{
+    if (TH_RULE(packet_too_large_sent, len > mqtt->packet_maximum))
+        return 0x95;
+    if (TH_RULE(maximum_qos_sent, qos > (mqtt->offers & TH_OFFER_QOS)))
+        return 0x9B;
+    return TH_RULE(retain_unavailable_sent, retain && (mqtt->offers & TH_OFFER_RETAIN) == 0) ? 0x9A
+                                                                                             : 0;
+}
+
+static bool has_wildcard(struct th_span filter)
+{
+    return memchr(filter.at, '+', filter.len) != NULL || memchr(filter.at, '#', filter.len) != NULL;
+}
+
+static enum th_error check_subscribe(const struct th_mqtt *mqtt,
+                                     const struct th_mqtt_filter *filters, uint16_t count,
+                                     const struct th_properties *properties)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        struct th_span name = filters[i].filter;
+        bool shared = name.len >= 7 && memcmp(name.at, "$share/", 7) == 0;
+        if (TH_RULE(no_local_shared, shared && filters[i].no_local))
+            return TH_ERR_INVALID;
+        if (TH_RULE(shared_unavailable_sent, shared && (mqtt->offers & TH_OFFER_SHARED) == 0) ||
+            TH_RULE(wildcard_unavailable_sent,
+                    (mqtt->offers & TH_OFFER_WILDCARD) == 0 && has_wildcard(name)))
+            return TH_ERR_NOT_ALLOWED;
+    }
+    bool with_id =
+        th_property_given(properties->at, properties->count, TH_MQTT_SUBSCRIPTION_ID) != NULL;
+    if (TH_RULE(subscription_id_unavailable_sent,
+                with_id && (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) == 0))
+        return TH_ERR_NOT_ALLOWED;
+    return TH_OK;
+}
+
 /* ---- aliases in ---- */
 
 /* Topics stand in config->alias_rx one behind the other in the order of their aliases, each behind
@@ -145,7 +201,7 @@ static unsigned store_alias(const struct th_mqtt_config *config, uint32_t alias,
     size_t before = (size_t)(at[0] << 8 | at[1]);
     size_t used = (size_t)(end - config->alias_rx);
     if (used - before + topic.len > config->alias_rx_room)
-        return TH_BROKEN(TH_ERR_MEMORY_ALIAS, 0x97);
+        return TH_BROKEN(TH_ERR_MEMORY_ALIAS);
     memmove(at + 2 + topic.len, at + 2 + before, (size_t)(end - at) - 2 - before);
     at[0] = (uint8_t)(topic.len >> 8);
     at[1] = (uint8_t)topic.len;
@@ -162,7 +218,7 @@ static unsigned on_message(struct th_mqtt *mqtt, struct th_mqtt_message *message
                                                                        : TH_STEP_ON;
     uint32_t maximum = config->alias_rx_maximum - TH_VALUE(alias_accept_all, 0u, 1u);
     if (TH_RULE(alias_not_announced, TH_RULE(alias_too_large_received, alias > maximum)))
-        return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS, 0x94);
+        return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS);
     if (message->topic.len > 0)
         return store_alias(config, alias, message->topic);
     const uint8_t *at = alias_at(config, alias);
@@ -338,5 +394,8 @@ const struct th_mqtt_version th_mqtt_v5 = {
     .code = code_valid,
     .message = on_message,
     .connack = on_connack,
+    .refuses = refuses,
+    .subscribe = check_subscribe,
+    .reason = reason_for,
     .other = on_other,
 };
