@@ -44,8 +44,7 @@ static unsigned connack_311(uint8_t code, struct th_mqtt_event *event)
         return TH_STEP_ON;
     if (TH_RULE(connack_code_reserved, code > 5))
         return TH_MALFORMED;
-    event->u.failure = th_failure_of(TH_ERR_CONNACK_REFUSED);
-    event->u.failure.reason_code = code;
+    th_mqtt_failed(&event->u.failure, TH_ERR_CONNACK_REFUSED, code);
     return TH_STEP_FAILED;
 }
 

@@ -150,6 +150,9 @@ static inline size_t th_mqtt_room(const struct th_mqtt *mqtt)
 
 /* ---- session.c ---- */
 
+/* A failure with nothing known but its error and reason code, filled in where it stands. */
+void th_mqtt_failed(struct th_failure *out, enum th_error error, uint8_t reason_code);
+
 /* Gives the stream what was written and read, lets it work, and borrows its buffers anew. */
 void th_mqtt_service(struct th_mqtt *mqtt);
 /* Properties the session is to write: a body writer's subject. */

@@ -4,6 +4,14 @@
 /* A call to th_mqtt_next() lets the stream work at most so often; then the caller has its turn. */
 #define SERVICES_MAX 16
 
+void th_mqtt_failed(struct th_failure *out, enum th_error error, uint8_t reason_code)
+{
+    memset(out, 0, sizeof *out);
+    out->error = error;
+    out->alert = TH_NO_ALERT;
+    out->reason_code = reason_code;
+}
+
 void th_mqtt_service(struct th_mqtt *mqtt)
 {
     const struct th_stream_ops *ops = mqtt->stream.ops;
@@ -205,7 +213,7 @@ static bool end_broken(struct th_mqtt *mqtt, unsigned step, struct th_mqtt_event
 {
     event->kind = TH_MQTT_EVENT_FAILED;
     if (step != TH_STEP_FAILED) {
-        event->u.failure = th_failure_of((enum th_error)step);
+        th_mqtt_failed(&event->u.failure, (enum th_error)step, TH_NO_REASON_CODE);
         tell_reason(mqtt, &event->u.failure);
         th_mqtt_service(mqtt);
     }
@@ -224,7 +232,8 @@ static bool end_of_stream(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     else if (closing)
         event->kind = TH_MQTT_EVENT_CLOSED;
     else
-        event->u.failure = th_failure_of(connecting ? TH_ERR_CONNACK_CLOSED : TH_ERR_MQTT_CLOSED);
+        th_mqtt_failed(&event->u.failure, connecting ? TH_ERR_CONNACK_CLOSED : TH_ERR_MQTT_CLOSED,
+                       TH_NO_REASON_CODE);
     finish(mqtt, closing);
     return true;
 }

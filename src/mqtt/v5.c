@@ -262,8 +262,7 @@ static unsigned refused(enum th_error error, uint8_t code, struct th_span proper
                         struct th_failure *out)
 {
     struct th_mqtt_property said;
-    *out = th_failure_of(error);
-    out->reason_code = code;
+    th_mqtt_failed(out, error, code);
     if (th_mqtt_property_find(properties, TH_MQTT_REASON_STRING, &said) ||
         th_mqtt_property_find(properties, TH_MQTT_SERVER_REFERENCE, &said))
         th_failure_name(out, said.text);
