@@ -84,24 +84,31 @@ static int make_certificate(struct home *home, const struct broker *broker)
 
 static int write_anchors(struct home *home)
 {
-    X509 *device = registry_authority(&home->registry, REGISTRY_DEVICE);
-    int code = device ? x509_write_certificate(home_path(home, "broker/clients-ca.crt").text,
-                                               device, FILES_REPLACE)
-                      : fail(EXIT_MISSING, "there is no device CA\nthimble ca init");
-    X509_free(device);
+    static const enum registry_authority which[] = {REGISTRY_DEVICE, REGISTRY_IDEVID};
+    static const char *const files[] = {"broker/clients-ca.crt", "broker/recovery-ca.crt"};
+    int code = EXIT_OK;
+    for (int i = 0; code == EXIT_OK && i < 2; i++) {
+        X509 *anchor = registry_authority(&home->registry, which[i]);
+        code = anchor
+                   ? x509_write_certificate(home_path(home, files[i]).text, anchor, FILES_REPLACE)
+                   : fail(EXIT_MISSING, "there is no %s CA\nthimble ca init",
+                          registry_authority_name(which[i]));
+        X509_free(anchor);
+    }
     return code;
 }
 
 static int keep_settings(struct home *home, const struct broker *broker)
 {
-    char port[8], user_port[8];
-    snprintf(port, sizeof port, "%ld", broker->listeners.port);
-    snprintf(user_port, sizeof user_port, "%ld", broker->listeners.user_port);
+    static const char *const names[] = {"broker.port", "broker.user_port", "broker.recovery_port"};
+    const long ports[] = {broker->listeners.port, broker->listeners.user_port,
+                          broker->listeners.recovery_port};
     int code = registry_set(&home->registry, "broker.host", broker->hosts.at[0]);
-    if (code == EXIT_OK)
-        code = registry_set(&home->registry, "broker.port", port);
-    if (code == EXIT_OK)
-        code = registry_set(&home->registry, "broker.user_port", user_port);
+    for (int i = 0; code == EXIT_OK && i < 3; i++) {
+        char port[8];
+        snprintf(port, sizeof port, "%ld", ports[i]);
+        code = registry_set(&home->registry, names[i], port);
+    }
     return code == EXIT_OK ? registry_event(&home->registry, "broker init", broker->hosts.at[0])
                            : code;
 }
@@ -148,6 +155,8 @@ static void show_text(const struct home *home, const struct broker *broker)
     say_file(home_path(home, "broker/server.key").text, "its private key");
     say_file(home_path(home, "broker/clients-ca.crt").text, "what it knows clients by");
     say_file(home_path(home, "broker/clients.crl").text, "revoked certificates");
+    say_file(home_path(home, "broker/recovery-ca.crt").text, "the same for recovery,");
+    say_file(home_path(home, "broker/recovery.crl").text, "by birth certificates alone");
     say("Next: %sthimble broker run%s, then %sthimble device enrol lamp%s", term_out(TERM_CYAN),
         term_out(TERM_PLAIN), term_out(TERM_CYAN), term_out(TERM_PLAIN));
 }
@@ -162,6 +171,9 @@ static void show_json(const struct home *home, const struct broker *broker)
     json_text(&json, "crl", home_path(home, "broker/clients.crl").text);
     json_number(&json, "port", broker->listeners.port);
     json_number(&json, "user_port", broker->listeners.user_port);
+    json_number(&json, "recovery_port", broker->listeners.recovery_port);
+    if (broker->listeners.websocket_port)
+        json_number(&json, "websocket_port", broker->listeners.websocket_port);
     json_open(&json, "hosts", '[');
     for (size_t i = 0; i < broker->hosts.count; i++)
         json_text(&json, NULL, broker->hosts.at[i]);
@@ -193,11 +205,17 @@ static int check(const struct broker *broker, const struct words *rest)
     if (rest->count)
         return fail(EXIT_USAGE, "broker init takes no '%s'\nthimble broker init --host %s",
                     rest->at[0], rest->at[0]);
-    if (broker->listeners.port == broker->listeners.user_port)
-        return fail(EXIT_USAGE,
-                    "devices and users need two ports, not %ld twice\n"
-                    "thimble broker init --port 8883 --user-port 8884",
-                    broker->listeners.port);
+    const struct mosquitto_listeners *ports = &broker->listeners;
+    const long all[] = {ports->port, ports->user_port, ports->recovery_port, ports->websocket_port};
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < i; j++) {
+            if (all[i] && all[i] == all[j])
+                return fail(EXIT_USAGE,
+                            "devices, users and recovery need ports of their own, not %ld twice\n"
+                            "thimble broker init --port 8883 --user-port 8884 --recovery-port 8885",
+                            all[i]);
+        }
+    }
     if (bind && inet_pton(AF_INET, bind, address) != 1 && inet_pton(AF_INET6, bind, address) != 1)
         return fail(EXIT_USAGE,
                     "--bind takes an IP address, not '%s'\n"
@@ -233,10 +251,11 @@ static int broker_init(int argc, char **argv)
 {
     static const struct usage usage = {
         "broker init", "", "Sets mosquitto up so that only your devices and users can use it.",
-        "Files: broker/mosquitto.conf acl server.crt server.key clients-ca.crt clients.crl data/\n"
+        "Files: broker/mosquitto.conf acl server.crt server.key clients-ca.crt clients.crl\n"
+        "recovery-ca.crt recovery.crl data/\n"
         "The certificate holds every name and address of this machine besides --host. Example:\n"
         "  thimble broker init --host broker.example --host 192.0.2.7"};
-    struct broker broker = {.listeners = {.port = 8883, .user_port = 8884}};
+    struct broker broker = {.listeners = {8883, 8884, 8885, 0, NULL}};
     const char *dir = NULL;
     struct words rest = {0}, given = {0};
     const struct option options[] = {
@@ -247,13 +266,17 @@ static int broker_init(int argc, char **argv)
          65535},
         {0, "user-port", "PORT", "for users [8884]", OPTION_NUMBER, &broker.listeners.user_port, 1,
          65535},
+        {0, "recovery-port", "PORT", "for devices in recovery [8885]; 0 for none", OPTION_NUMBER,
+         &broker.listeners.recovery_port, 0, 65535},
+        {0, "websockets", "PORT", "for users over WebSocket [none]", OPTION_NUMBER,
+         &broker.listeners.websocket_port, 1, 65535},
         {0, "bind", "ADDRESS", "listen on this address alone", OPTION_TEXT, &broker.listeners.bind,
          0, 0},
         {0, "replace", NULL, "replace an earlier configuration; keeps the key", OPTION_FLAG,
          &broker.replace, 0, 0},
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 7, argc, argv, &rest);
+    int code = options_take(&usage, options, 9, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     code = check(&broker, &rest);

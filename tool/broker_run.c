@@ -52,7 +52,9 @@ struct running {
     struct home home;
     struct process process;
     int lock, signals;
-    bool stopping;
+    bool stopping, up;
+    bool websockets; /* such a listener heeds its revocation list only after the first SIGHUP behind
+                        each start (measured), and a SIGHUP drops who is in a handshake */
     char error[256];
 };
 
@@ -79,8 +81,12 @@ static void show_line(struct running *running, const char *line)
         if (strstr(line, meanings[i][0]))
             say("    %s", meanings[i][1]);
     }
-    if (strstr(line, " running"))
+    if (running->websockets && strstr(line, " running") && running->process.pid > 0)
+        kill(running->process.pid, SIGHUP);
+    if (strstr(line, running->websockets ? "Reloading config" : " running") && !running->up) {
+        running->up = true;
         say("%sThe broker is up.%s Ctrl-C ends it.", term_out(TERM_BOLD), term_out(TERM_PLAIN));
+    }
 }
 
 /* One `broker run` a directory; the lock also tells other commands whom to signal. */
@@ -99,6 +105,15 @@ static int take_lock(struct running *running)
                 (long long)mosquitto_running(&running->home));
 }
 
+static bool has_websockets(const char *configuration)
+{
+    struct bytes text;
+    bool has = files_read(configuration, &text) == EXIT_OK &&
+               strstr((const char *)text.at, "protocol websockets");
+    bytes_free(&text);
+    return has;
+}
+
 static int start(struct running *running)
 {
     char program[256], flag[] = "-c";
@@ -107,6 +122,7 @@ static int start(struct running *running)
         return fail(EXIT_MISSING, "there is no %s\nthimble broker init", configuration.text);
     if (!process_find("mosquitto", program, sizeof program))
         return fail(EXIT_MISSING, "mosquitto is not installed\napt-get install mosquitto");
+    running->websockets = has_websockets(configuration.text);
     int code = take_lock(running);
     if (code != EXIT_OK)
         return code;

@@ -37,6 +37,56 @@ struct path client_path(const struct home *home, const struct client *client, co
     return path_in(home, client->kind, client->name, file);
 }
 
+/* ---- papers: the certificates a client has, each over a key of its own ---- */
+
+struct paper {
+    char stem[16]; /* its files are <stem>.key, .csr, .crt */
+    char common_name[REGISTRY_NAME_MAX + 12];
+    const char *kind; /* as in the registry */
+    enum registry_authority issuer;
+    int64_t life_s; /* 0: for life */
+};
+
+static bool is_device(const struct client *client)
+{
+    return strcmp(client->kind, "device") == 0;
+}
+
+static int paper_count(const struct client *client)
+{
+    return is_device(client) ? 2 : client->connections;
+}
+
+static struct paper paper_of(const struct client *client, int at)
+{
+    struct paper paper = {
+        .kind = is_device(client) ? "ldevid" : "user",
+        .issuer = REGISTRY_DEVICE,
+        .life_s = client->days * HOME_DAY_S,
+    };
+    bool birth = is_device(client) && at == 1;
+    if (birth) {
+        paper.kind = "idevid";
+        paper.issuer = REGISTRY_IDEVID;
+        paper.life_s = 0;
+        snprintf(paper.stem, sizeof paper.stem, "birth");
+        snprintf(paper.common_name, sizeof paper.common_name, "%s.birth", client->name);
+    } else if (at == 0) {
+        snprintf(paper.stem, sizeof paper.stem, "%s", client->kind);
+        snprintf(paper.common_name, sizeof paper.common_name, "%s", client->name);
+    } else {
+        snprintf(paper.stem, sizeof paper.stem, "%s.%d", client->kind, at + 1);
+        snprintf(paper.common_name, sizeof paper.common_name, "%s.%d", client->name, at + 1);
+    }
+    return paper;
+}
+
+static struct path paper_path(const struct home *home, const struct client *client,
+                              const struct paper *paper, const char *ending)
+{
+    return path_of("%s/%ss/%s/%s.%s", home->dir, client->kind, client->name, paper->stem, ending);
+}
+
 /* ---- what the device does ---- */
 
 static int make_key(const char *path, EVP_PKEY **key)
@@ -49,21 +99,15 @@ static int make_key(const char *path, EVP_PKEY **key)
     return x509_write_key(path, *key, FILES_NEW);
 }
 
-static int make_request(struct home *home, const struct client *client)
+static int make_request(struct home *home, const struct client *client, const struct paper *paper)
 {
-    struct path folder = path_of("%s/%ss", home->dir, client->kind);
-    struct path own = client_path(home, client, NULL);
-    struct path key_path = kind_path(home, client->kind, client->name, "key");
-    struct path csr_path = kind_path(home, client->kind, client->name, "csr");
-    int code = files_directory(folder.text);
-    if (code == EXIT_OK)
-        code = files_directory(own.text);
+    struct path key_path = paper_path(home, client, paper, "key");
+    struct path csr_path = paper_path(home, client, paper, "csr");
     EVP_PKEY *key = NULL;
-    if (code == EXIT_OK)
-        code = make_key(key_path.text, &key);
+    int code = make_key(key_path.text, &key);
     if (code != EXIT_OK)
         return code;
-    X509_REQ *request = x509_request(key, client->name);
+    X509_REQ *request = x509_request(key, paper->common_name);
     code = request ? x509_write_request(csr_path.text, request, FILES_REPLACE)
                    : fail(EXIT_FAILED, "cannot make a request: %s\ncheck libcrypto", x509_error());
     X509_REQ_free(request);
@@ -71,28 +115,42 @@ static int make_request(struct home *home, const struct client *client)
     return code;
 }
 
-/* ---- what the authority does ---- */
-
-static int checked_request(struct home *home, const struct client *client, X509_REQ **request)
+static int make_folder(struct home *home, const struct client *client)
 {
-    struct path path = kind_path(home, client->kind, client->name, "csr");
-    int code = x509_read_request(path.text, request);
-    if (code != EXIT_OK)
-        return code;
-    const char *fault = x509_request_fault(*request, client->name);
-    if (!fault)
-        return EXIT_OK;
-    return fail(EXIT_INPUT, "%s is refused: %s\nmake the request again, with the device's own key",
-                path.text, fault);
+    struct path folder = path_of("%s/%ss", home->dir, client->kind);
+    int code = files_directory(folder.text);
+    return code == EXIT_OK ? files_directory(client_path(home, client, NULL).text) : code;
 }
 
-static X509 *sign(const struct client *client, X509_REQ *request, const struct home_issuer *issuer)
+/* ---- what the authority does ---- */
+
+static int check_request(struct home *home, const struct client *client, const struct paper *paper,
+                         X509_REQ *request)
 {
-    int64_t now = time(NULL), end = now + client->days * HOME_DAY_S;
+    struct path path = paper_path(home, client, paper, "csr");
+    char owner[REGISTRY_NAME_MAX];
+    uint8_t pin[32];
+    const char *fault = x509_request_fault(request, paper->common_name);
+    if (fault)
+        return fail(EXIT_INPUT,
+                    "%s is refused: %s\nmake the request again, with the device's own key",
+                    path.text, fault);
+    x509_request_pin(request, pin);
+    if (registry_key_is_known(&home->registry, pin, client->name, owner))
+        return fail(EXIT_INPUT,
+                    "%s is refused: its key is the one of %s, and a key has one owner\n"
+                    "remove the copied key and run it again",
+                    path.text, owner);
+    return EXIT_OK;
+}
+
+static X509 *sign(const struct paper *paper, X509_REQ *request, const struct home_issuer *issuer)
+{
+    int64_t now = time(NULL), end = paper->life_s ? now + paper->life_s : X509_FOR_LIFE;
     int64_t issuer_end = x509_not_after(issuer->certificate);
     return x509_issue(&(struct x509_order){
         .kind = X509_CLIENT,
-        .common_name = client->name,
+        .common_name = paper->common_name,
         .key = X509_REQ_get0_pubkey(request),
         .issuer = issuer->certificate,
         .issuer_key = issuer->key,
@@ -101,22 +159,20 @@ static X509 *sign(const struct client *client, X509_REQ *request, const struct h
     });
 }
 
-static int issue(struct home *home, const struct client *client, X509_REQ *request, X509 **out)
+static int issue(struct home *home, const struct client *client, const struct paper *paper,
+                 X509_REQ *request, X509 **out)
 {
     struct home_issuer issuer;
-    int code = home_issuer(home, REGISTRY_DEVICE, &issuer);
+    int code = home_issuer(home, paper->issuer, &issuer);
     if (code != EXIT_OK)
         return code;
-    *out = sign(client, request, &issuer);
+    *out = sign(paper, request, &issuer);
     home_issuer_free(&issuer);
     if (!*out)
         return fail(EXIT_FAILED, "cannot sign the certificate: %s\ncheck libcrypto", x509_error());
-    code = registry_principal_add(&home->registry, client->name, client->kind,
-                                  client->role ? client->role : "");
-    if (code == EXIT_OK)
-        code = registry_certificate_add(&home->registry, REGISTRY_DEVICE, client->certificate_kind,
-                                        client->name, *out);
-    return code == EXIT_OK ? registry_event(&home->registry, "issue", client->name) : code;
+    code =
+        registry_certificate_add(&home->registry, paper->issuer, paper->kind, client->name, *out);
+    return code == EXIT_OK ? registry_event(&home->registry, "issue", paper->common_name) : code;
 }
 
 static int taken_by(const struct client *client, const struct registry_principal *taken)
@@ -131,59 +187,105 @@ static int taken_by(const struct client *client, const struct registry_principal
 static bool is_complete(const struct home *home, const struct client *client,
                         const struct registry_principal *taken)
 {
-    return strcmp(taken->kind, client->kind) != 0 ||
-           files_exist(kind_path(home, client->kind, client->name, "crt").text);
+    if (strcmp(taken->kind, client->kind) != 0 || strcmp(taken->state, "active") != 0)
+        return true;
+    for (int i = 0; i < paper_count(client); i++) {
+        struct paper paper = paper_of(client, i);
+        if (!files_exist(paper_path(home, client, &paper, "crt").text))
+            return false;
+    }
+    return true;
 }
 
-/* The name is taken, but its certificate's file is missing: an earlier run was cut off, and is
+/* The name is taken, but a certificate's file is missing: an earlier run was cut off, and is
  * finished now if the key is still the one it was issued for. */
-static int finish(struct home *home, const struct client *client,
+static int finish(struct home *home, const struct client *client, const struct paper *paper,
                   const struct registry_principal *taken, X509_REQ *request, X509 **out)
 {
-    *out = registry_certificate(&home->registry, client->name);
+    *out = registry_certificate(&home->registry, paper->common_name);
     EVP_PKEY *key = *out ? X509_get0_pubkey(*out) : NULL;
     if (key && EVP_PKEY_eq(key, X509_REQ_get0_pubkey(request)) == 1)
         return EXIT_OK;
     return taken_by(client, taken);
 }
 
-static int write_results(struct home *home, const struct client *client, X509 *certificate)
+static int write_results(struct home *home, const struct client *client,
+                         X509 *const certificates[CLIENT_PAPERS_MAX])
 {
-    struct path path = kind_path(home, client->kind, client->name, "crt");
     struct path anchors = client_path(home, client, "ca.crt");
     X509 *server = registry_authority(&home->registry, REGISTRY_SERVER);
     int code = server ? x509_write_certificate(anchors.text, server, FILES_REPLACE)
                       : fail(EXIT_MISSING, "there is no server CA\nthimble ca init");
     X509_free(server);
-    return code == EXIT_OK ? x509_write_certificate(path.text, certificate, FILES_REPLACE) : code;
+    for (int i = 0; code == EXIT_OK && i < paper_count(client); i++) {
+        struct paper paper = paper_of(client, i);
+        code = x509_write_certificate(paper_path(home, client, &paper, "crt").text, certificates[i],
+                                      FILES_REPLACE);
+    }
+    return code;
+}
+
+static int add_name(struct home *home, const struct client *client)
+{
+    struct registry_principal row = {.connections = is_device(client) ? 1 : client->connections,
+                                     .homeassistant = client->homeassistant};
+    snprintf(row.name, sizeof row.name, "%s", client->name);
+    snprintf(row.kind, sizeof row.kind, "%s", client->kind);
+    snprintf(row.role, sizeof row.role, "%s", client->role ? client->role : "");
+    return registry_principal_add(&home->registry, &row);
+}
+
+static int make_paper(struct home *home, const struct client *client, int at,
+                      const struct registry_principal *taken, X509 **out)
+{
+    struct paper paper = paper_of(client, at);
+    X509_REQ *request = NULL;
+    int code = make_request(home, client, &paper);
+    if (code == EXIT_OK)
+        code = x509_read_request(paper_path(home, client, &paper, "csr").text, &request);
+    if (code == EXIT_OK)
+        code = check_request(home, client, &paper, request);
+    if (code == EXIT_OK)
+        code = taken ? finish(home, client, &paper, taken, request, out)
+                     : issue(home, client, &paper, request, out);
+    X509_REQ_free(request);
+    return code;
+}
+
+/* Inside one transaction. */
+static int make_papers(struct home *home, struct client *client,
+                       X509 *certificates[CLIENT_PAPERS_MAX])
+{
+    struct registry_principal taken;
+    bool known = registry_principal(&home->registry, client->name, &taken);
+    if (known && is_complete(home, client, &taken)) /* before anything is made */
+        return taken_by(client, &taken);
+    if (known)
+        client->connections = taken.connections;
+    int code = make_folder(home, client);
+    if (code == EXIT_OK && !known)
+        code = add_name(home, client);
+    for (int i = 0; code == EXIT_OK && i < paper_count(client); i++)
+        code = make_paper(home, client, i, known ? &taken : NULL, &certificates[i]);
+    return code;
 }
 
 int client_make(struct home *home, struct client *client)
 {
-    X509_REQ *request = NULL;
-    X509 *certificate = NULL;
-    struct registry_principal taken;
+    X509 *certificates[CLIENT_PAPERS_MAX] = {NULL};
     int code = registry_begin(&home->registry);
-    bool known = code == EXIT_OK && registry_principal(&home->registry, client->name, &taken);
-    if (known && is_complete(home, client, &taken)) /* before anything is made */
-        code = taken_by(client, &taken);
     if (code == EXIT_OK)
-        code = make_request(home, client);
-    if (code == EXIT_OK)
-        code = checked_request(home, client, &request);
-    if (code == EXIT_OK)
-        code = known ? finish(home, client, &taken, request, &certificate)
-                     : issue(home, client, request, &certificate);
+        code = make_papers(home, client, certificates);
     if (code == EXIT_OK)
         code = registry_commit(&home->registry);
     else
         registry_rollback(&home->registry);
     if (code == EXIT_OK)
-        code = write_results(home, client, certificate);
+        code = write_results(home, client, certificates);
     if (code == EXIT_OK)
-        client->not_after_s = x509_not_after(certificate);
-    X509_free(certificate);
-    X509_REQ_free(request);
+        client->not_after_s = x509_not_after(certificates[0]);
+    for (int i = 0; i < CLIENT_PAPERS_MAX; i++)
+        X509_free(certificates[i]);
     return code;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a device or a user needs: <kind>s/<name>/<kind>.{key,csr,crt} and ca.crt. The one way a
- * client's certificate is issued. */
+/* What a device or a user needs: <kind>s/<name>/<kind>.{key,csr,crt} and ca.crt, a device also
+ * birth.{key,csr,crt} (IDevID), a user of several connections user.2.{key,csr,crt} and so on. The
+ * one way a client's certificate is issued. */
 #ifndef TOOL_CLIENT_FILES_H
 #define TOOL_CLIENT_FILES_H
 
@@ -8,12 +9,15 @@
 #include "json.h"
 #include "options.h"
 
+#define CLIENT_PAPERS_MAX 32 /* certificates of one client */
+
 struct client {
-    const char *kind;             /* "device", "user" */
-    const char *certificate_kind; /* as in the registry */
+    const char *kind; /* "device", "user" */
     const char *name;
     const char *role; /* NULL for a device */
-    int days;
+    int days;         /* of the operational certificate */
+    int connections;  /* of a user: a certificate for each */
+    bool homeassistant;
     int64_t not_after_s; /* out */
 };
 

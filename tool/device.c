@@ -9,6 +9,7 @@
 #include "exits.h"
 #include "home.h"
 #include "json.h"
+#include "mosquitto.h"
 #include "names.h"
 #include "options.h"
 #include "term.h"
@@ -17,9 +18,10 @@
 
 static int enrol_one(struct home *home, const char *name)
 {
-    struct client client = {
-        .kind = "device", .certificate_kind = "ldevid", .name = name, .days = LDEVID_DAYS};
+    struct client client = {.kind = "device", .name = name, .days = LDEVID_DAYS};
     int code = client_make(home, &client);
+    if (code == EXIT_OK)
+        code = mosquitto_rights_changed(home);
     if (code != EXIT_OK || term.json)
         return code;
     char to[24];
@@ -28,6 +30,8 @@ static int enrol_one(struct home *home, const char *name)
     say_file(client_path(home, &client, "device.key").text, "its private key: stays with it alone");
     say_file(client_path(home, &client, "device.csr").text, "its request, signed with that key");
     say_file(client_path(home, &client, "device.crt").text, "its certificate (LDevID)");
+    say_file(client_path(home, &client, "birth.crt").text,
+             "its birth certificate (IDevID), for life, over birth.key");
     say_file(client_path(home, &client, "ca.crt").text, "what it knows the broker by");
     return EXIT_OK;
 }
@@ -49,7 +53,9 @@ static int device_enrol(int argc, char **argv)
         "Makes a device: key and request as the device makes them, and its certificate.",
         "Names are device id, client id, user name and topic level: a-z, 0-9, '_' and '-', at "
         "most\n"
-        "32 characters. Files: devices/NAME/device.key device.csr device.crt ca.crt. Example:\n"
+        "32 characters. Files: devices/NAME/device.key device.csr device.crt ca.crt, and "
+        "birth.key\n"
+        "birth.csr birth.crt for recovery. Example:\n"
         "  thimble device enrol lamp"};
     const char *dir = NULL;
     struct words names = {0};

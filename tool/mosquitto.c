@@ -13,48 +13,35 @@
 
 #include "exits.h"
 #include "term.h"
+#include "text.h"
 
 /* The list lies beside the broker that reads it, so its age is no sign of its freshness; and once
  * nextUpdate has passed, mosquitto refuses everybody. */
 #define CRL_DAYS 3652
 
-/* ---- a text file that grows ---- */
-
-struct text {
-    char *at;
-    size_t len;
-    FILE *file;
-};
-
-static int text_open(struct text *text)
-{
-    *text = (struct text){NULL, 0, NULL};
-    text->file = open_memstream(&text->at, &text->len);
-    return text->file ? EXIT_OK : fail(EXIT_FAILED, "no memory\nend other programs");
-}
-
-static int text_write(struct text *text, const char *path)
-{
-    int code = fclose(text->file) == 0
-                   ? files_write(path, text->at, text->len, FILES_PUBLIC, FILES_REPLACE)
-                   : fail(EXIT_FAILED, "no memory to write %s\nend other programs", path);
-    free(text->at);
-    return code;
-}
-
 /* ---- mosquitto.conf ---- */
 
-static void listener(FILE *to, const struct home *home, const char *who, long port,
-                     const char *address)
+struct listener {
+    const char *who;
+    long port;
+    const char *anchors, *revoked; /* files in broker/ */
+    bool websockets;
+};
+
+static void write_listener(FILE *to, const struct home *home, const struct listener *listener,
+                           const char *address)
 {
-    fprintf(to, "\n# %s\nlistener %ld%s%s\n", who, port, address ? " " : "",
+    const char *dir = home->dir;
+    fprintf(to, "\n# %s\nlistener %ld%s%s\n", listener->who, listener->port, address ? " " : "",
             address ? address : "");
+    if (listener->websockets)
+        fprintf(to, "protocol websockets\n");
     fprintf(to,
-            "cafile %s/broker/clients-ca.crt\n"
+            "cafile %s/broker/%s\n"
             "certfile %s/broker/server.crt\n"
             "keyfile %s/broker/server.key\n"
-            "crlfile %s/broker/clients.crl\n",
-            home->dir, home->dir, home->dir, home->dir);
+            "crlfile %s/broker/%s\n",
+            dir, listener->anchors, dir, dir, dir, listener->revoked);
     fprintf(to, "tls_version tlsv1.2\n"
                 "ciphers ECDHE+AESGCM:ECDHE+CHACHA20\n"
                 "require_certificate true\n"
@@ -70,6 +57,22 @@ static void owner(FILE *to)
         fprintf(to, "user %s\n", entry->pw_name);
 }
 
+static void write_listeners(FILE *to, const struct home *home,
+                            const struct mosquitto_listeners *ports)
+{
+    const struct listener listeners[] = {
+        {"Devices", ports->port, "clients-ca.crt", "clients.crl", false},
+        {"Users: people and programs", ports->user_port, "clients-ca.crt", "clients.crl", false},
+        {"Recovery: devices whose certificate has ended, by their birth certificate",
+         ports->recovery_port, "recovery-ca.crt", "recovery.crl", false},
+        {"Users over WebSocket", ports->websocket_port, "clients-ca.crt", "clients.crl", true},
+    };
+    for (size_t i = 0; i < sizeof listeners / sizeof listeners[0]; i++) {
+        if (listeners[i].port)
+            write_listener(to, home, &listeners[i], ports->bind);
+    }
+}
+
 int mosquitto_write_configuration(struct home *home, const struct mosquitto_listeners *listeners)
 {
     struct text text;
@@ -78,8 +81,8 @@ int mosquitto_write_configuration(struct home *home, const struct mosquitto_list
         return code;
     fprintf(text.file,
             "# Made by `thimble broker init`; --replace makes it anew.\n"
-            "# Each listener takes certificates of the device CA alone, and the certificate's\n"
-            "# common name is both user name and client id: nobody can take another's session.\n"
+            "# Each listener takes certificates of one CA alone, and the certificate's common\n"
+            "# name is both user name and client id: nobody can take another's session.\n"
             "allow_anonymous false\n"
             "acl_file %s/broker/acl\n"
             "persistence true\n"
@@ -92,79 +95,37 @@ int mosquitto_write_configuration(struct home *home, const struct mosquitto_list
             "log_timestamp_format %%Y-%%m-%%d %%H:%%M:%%S\n",
             home->dir, home->dir);
     owner(text.file);
-    listener(text.file, home, "Devices", listeners->port, listeners->bind);
-    listener(text.file, home, "Users: people and programs", listeners->user_port, listeners->bind);
+    write_listeners(text.file, home, listeners);
     return text_write(&text, home_path(home, "broker/mosquitto.conf").text);
-}
-
-/* ---- acl ---- */
-
-/* mosquitto applies patterns to users as well, so topics under a user's own name are denied. */
-static bool acl_user(void *user, const struct registry_principal *row)
-{
-    FILE *to = user;
-    if (strcmp(row->state, "active") != 0)
-        return true;
-    fprintf(to,
-            "\nuser %s\n"
-            "topic write +/from/%s/rpc\n"
-            "topic read +/to/%s/#\n"
-            "topic read +/status\n"
-            "topic read +/telemetry/#\n"
-            "topic read +/zone/+\n",
-            row->name, row->name, row->name);
-    if (strcmp(row->role, "viewer") != 0)
-        fprintf(to, "topic read +/log\n");
-    fprintf(to,
-            "topic deny %s/#\n"
-            "topic deny homeassistant/device/%s/#\n"
-            "topic deny recover/%s/#\n",
-            row->name, row->name, row->name);
-    return true;
-}
-
-int mosquitto_write_acl(struct home *home)
-{
-    struct text text;
-    int code = text_open(&text);
-    if (code != EXIT_OK)
-        return code;
-    fputs("# Made by thimble from its registry: who may do what. %u is the certificate's name.\n"
-          "\n# Devices\n"
-          "pattern read %u/from/#\n"
-          "pattern write %u/to/#\n"
-          "pattern write %u/status\n"
-          "pattern write %u/telemetry/#\n"
-          "pattern write %u/zone/#\n"
-          "pattern write %u/log\n"
-          "pattern write homeassistant/device/%u/config\n"
-          "\n# Users\n",
-          text.file);
-    registry_principals(&home->registry, "user", acl_user, text.file);
-    return text_write(&text, home_path(home, "broker/acl").text);
 }
 
 /* ---- crl ---- */
 
-int mosquitto_write_crl(struct home *home)
+static int write_crl(struct home *home, enum registry_authority which, const char *file)
 {
     struct home_issuer issuer;
-    int code = home_issuer(home, REGISTRY_DEVICE, &issuer);
+    int code = home_issuer(home, which, &issuer);
     if (code != EXIT_OK)
         return code;
     int64_t now = time(NULL);
     struct x509_revoked *revoked;
-    size_t count = registry_revoked(&home->registry, REGISTRY_DEVICE, now, &revoked);
-    int64_t number = registry_crl_number(&home->registry, REGISTRY_DEVICE);
+    size_t count = registry_revoked(&home->registry, which, now, &revoked);
+    int64_t number = registry_crl_number(&home->registry, which);
     X509_CRL *crl = x509_crl(issuer.certificate, issuer.key, number, now - HOME_CLOCK_SLACK_S,
                              now + CRL_DAYS * HOME_DAY_S, revoked, count);
-    code = crl ? x509_write_crl(home_path(home, "broker/clients.crl").text, crl)
+    code = crl ? x509_write_crl(home_path(home, file).text, crl)
                : fail(EXIT_FAILED, "cannot make the revocation list: %s\ncheck libcrypto",
                       x509_error());
     X509_CRL_free(crl);
     free(revoked);
     home_issuer_free(&issuer);
     return code;
+}
+
+int mosquitto_write_crl(struct home *home)
+{
+    int code = write_crl(home, REGISTRY_DEVICE, "broker/clients.crl");
+    return code == EXIT_OK ? write_crl(home, REGISTRY_IDEVID, "broker/recovery.crl") : code;
 }
 
 /* ---- a running broker ---- */
@@ -180,14 +141,28 @@ int64_t mosquitto_running(const struct home *home)
     return held ? lock.l_pid : 0;
 }
 
+void mosquitto_reload(struct home *home)
+{
+    int64_t pid = mosquitto_running(home);
+    if (pid > 0 && kill((pid_t)pid, SIGHUP) != 0)
+        warn("the running broker was not told of the change: %s\nkill -HUP %lld", strerror(errno),
+             (long long)pid);
+}
+
 int mosquitto_rights_changed(struct home *home)
 {
     if (!files_exist(home_path(home, "broker/mosquitto.conf").text))
         return EXIT_OK;
     int code = mosquitto_write_acl(home);
-    int64_t pid = mosquitto_running(home);
-    if (code == EXIT_OK && pid > 0 && kill((pid_t)pid, SIGHUP) != 0)
-        warn("the running broker was not told of the new rights: %s\nkill -HUP %lld",
-             strerror(errno), (long long)pid);
+    if (code == EXIT_OK)
+        mosquitto_reload(home);
     return code;
+}
+
+int mosquitto_revoked(struct home *home)
+{
+    if (!files_exist(home_path(home, "broker/mosquitto.conf").text))
+        return EXIT_OK;
+    int code = mosquitto_write_crl(home);
+    return code == EXIT_OK ? mosquitto_rights_changed(home) : code;
 }

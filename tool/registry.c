@@ -245,9 +245,11 @@ X509 *registry_authority(struct registry *registry, enum registry_authority whic
 /* ---- devices and users ---- */
 
 #define PRINCIPAL_COLUMNS                                                                   \
-    "SELECT p.name, p.kind, p.role, p.state, p.created_s, c.not_after_s, c.serial "         \
+    "SELECT p.name, p.kind, p.role, p.state, p.created_s, c.not_after_s, c.serial, "        \
+    "p.connections, p.homeassistant "                                                       \
     "FROM principal p LEFT JOIN certificate c ON c.rowid = (SELECT rowid FROM certificate " \
-    "WHERE principal = p.name ORDER BY issued_s DESC, rowid DESC LIMIT 1) "
+    "WHERE principal = p.name AND kind <> 'idevid' AND common_name = p.name "               \
+    "ORDER BY issued_s DESC, rowid DESC LIMIT 1) "
 
 static void principal_of(sqlite3_stmt *statement, struct registry_principal *out)
 {
@@ -258,16 +260,19 @@ static void principal_of(sqlite3_stmt *statement, struct registry_principal *out
     out->created_s = sqlite3_column_int64(statement, 4);
     out->not_after_s = sqlite3_column_int64(statement, 5);
     copy_text(statement, 6, out->serial, sizeof out->serial);
+    out->connections = sqlite3_column_int(statement, 7);
+    out->homeassistant = sqlite3_column_int(statement, 8) != 0;
 }
 
-int registry_principal_add(struct registry *registry, const char *name, const char *kind,
-                           const char *role)
+int registry_principal_add(struct registry *registry, const struct registry_principal *principal)
 {
     return run(registry,
                prepare(registry,
-                       "INSERT INTO principal (name, kind, role, state, created_s) "
-                       "VALUES (?, ?, ?, 'active', ?)",
-                       "ttti", name, kind, role, (int64_t)time(NULL)),
+                       "INSERT INTO principal (name, kind, role, connections, homeassistant, "
+                       "state, created_s) VALUES (?, ?, ?, ?, ?, 'active', ?)",
+                       "tttiii", principal->name, principal->kind, principal->role,
+                       (int64_t)principal->connections, (int64_t)principal->homeassistant,
+                       (int64_t)time(NULL)),
                "add a name");
 }
 
@@ -320,12 +325,79 @@ int registry_certificate_add(struct registry *registry, enum registry_authority 
     return code;
 }
 
-X509 *registry_certificate(struct registry *registry, const char *principal)
+X509 *registry_certificate(struct registry *registry, const char *common_name)
 {
     return certificate_of(prepare(registry,
-                                  "SELECT der FROM certificate WHERE principal = ? AND "
+                                  "SELECT der FROM certificate WHERE common_name = ? AND "
                                   "revoked_s IS NULL ORDER BY issued_s DESC, rowid DESC LIMIT 1",
-                                  "t", principal));
+                                  "t", common_name));
+}
+
+bool registry_key_is_known(struct registry *registry, const uint8_t pin[32], const char *principal,
+                           char owner[REGISTRY_NAME_MAX])
+{
+    sqlite3_stmt *statement = prepare(registry,
+                                      "SELECT common_name FROM certificate WHERE pin = ? AND "
+                                      "principal IS NOT ? LIMIT 1",
+                                      "bt", pin, 32, principal);
+    bool found = statement && sqlite3_step(statement) == SQLITE_ROW;
+    if (found)
+        copy_text(statement, 0, owner, REGISTRY_NAME_MAX);
+    sqlite3_finalize(statement);
+    return found;
+}
+
+/* What has expired needs no place in a revocation list. */
+int registry_revoke_name(struct registry *registry, const char *common_name, const char *reason)
+{
+    int64_t now = time(NULL);
+    return run(registry,
+               prepare(registry,
+                       "UPDATE certificate SET revoked_s = ?, reason = ? WHERE common_name = ? "
+                       "AND revoked_s IS NULL AND not_after_s >= ?",
+                       "itti", now, reason, common_name, now),
+               "revoke a certificate");
+}
+
+int registry_revoke_principal(struct registry *registry, const char *name, const char *reason)
+{
+    int64_t now = time(NULL);
+    int code = run(registry,
+                   prepare(registry,
+                           "UPDATE certificate SET revoked_s = ?, reason = ? WHERE principal = ? "
+                           "AND revoked_s IS NULL AND not_after_s >= ?",
+                           "itti", now, reason, name, now),
+                   "revoke certificates");
+    return code == EXIT_OK
+               ? run(registry,
+                     prepare(registry, "UPDATE principal SET state = 'revoked' WHERE name = ?", "t",
+                             name),
+                     "revoke a name")
+               : code;
+}
+
+void registry_certificates(struct registry *registry, const char *principal,
+                           void (*each)(void *user, const struct registry_certificate *row),
+                           void *user)
+{
+    sqlite3_stmt *statement =
+        prepare(registry,
+                "SELECT serial, kind, common_name, not_before_s, not_after_s, issued_s, revoked_s "
+                "FROM certificate WHERE principal = ? ORDER BY issued_s, rowid",
+                "t", principal);
+    while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        struct registry_certificate row = {
+            .not_before_s = sqlite3_column_int64(statement, 3),
+            .not_after_s = sqlite3_column_int64(statement, 4),
+            .issued_s = sqlite3_column_int64(statement, 5),
+            .revoked_s = sqlite3_column_int64(statement, 6),
+        };
+        copy_text(statement, 0, row.serial, sizeof row.serial);
+        copy_text(statement, 1, row.kind, sizeof row.kind);
+        copy_text(statement, 2, row.common_name, sizeof row.common_name);
+        each(user, &row);
+    }
+    sqlite3_finalize(statement);
 }
 
 int64_t registry_issued(struct registry *registry, enum registry_authority issuer)
@@ -399,4 +471,21 @@ int registry_event(struct registry *registry, const char *what, const char *subj
                prepare(registry, "INSERT INTO event (at_s, what, subject) VALUES (?,?,?)", "itt",
                        (int64_t)time(NULL), what, subject),
                "log an event");
+}
+
+void registry_events(struct registry *registry, int64_t most,
+                     void (*each)(void *user, int64_t at_s, const char *what, const char *subject),
+                     void *user)
+{
+    sqlite3_stmt *statement = prepare(registry,
+                                      "SELECT at_s, what, subject FROM (SELECT * FROM event ORDER "
+                                      "BY id DESC LIMIT ?) ORDER BY id",
+                                      "i", most);
+    char what[REGISTRY_TEXT_MAX], subject[REGISTRY_TEXT_MAX];
+    while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        copy_text(statement, 1, what, sizeof what);
+        copy_text(statement, 2, subject, sizeof subject);
+        each(user, sqlite3_column_int64(statement, 0), what, subject);
+    }
+    sqlite3_finalize(statement);
 }

@@ -53,15 +53,17 @@ X509 *registry_authority(struct registry *registry, enum registry_authority whic
 struct registry_principal {
     char name[REGISTRY_NAME_MAX];
     char kind[8];   /* "device", "user" */
-    char role[12];  /* "viewer", "operator", "admin"; "" for a device */
+    char role[12];  /* "viewer", "operator", "admin", "agent", "keeper"; "" for a device */
     char state[12]; /* "active", "revoked" */
+    int connections;
+    bool homeassistant;
     int64_t created_s;
-    int64_t not_after_s; /* of its newest certificate; 0 when none */
+    int64_t not_after_s; /* of its newest operational certificate; 0 when none */
     char serial[X509_SERIAL_TEXT];
 };
 
-int registry_principal_add(struct registry *registry, const char *name, const char *kind,
-                           const char *role);
+/* name, kind, role, connections and homeassistant are taken. */
+int registry_principal_add(struct registry *registry, const struct registry_principal *principal);
 bool registry_principal(struct registry *registry, const char *name,
                         struct registry_principal *out);
 
@@ -76,8 +78,27 @@ void registry_principals(struct registry *registry, const char *kind,
 int registry_certificate_add(struct registry *registry, enum registry_authority issuer,
                              const char *kind, const char *principal, X509 *certificate);
 
-/* The newest certificate of a device or user that is not revoked; NULL when none; free it. */
-X509 *registry_certificate(struct registry *registry, const char *principal);
+/* The newest certificate with this common name that is not revoked; NULL when none; free it. */
+X509 *registry_certificate(struct registry *registry, const char *common_name);
+
+/* True when a certificate over this key was issued to somebody else than `principal`. */
+bool registry_key_is_known(struct registry *registry, const uint8_t pin[32], const char *principal,
+                           char owner[REGISTRY_NAME_MAX]);
+
+/* Revokes every unexpired certificate with this common name, or all of a principal. */
+int registry_revoke_name(struct registry *registry, const char *common_name, const char *reason);
+int registry_revoke_principal(struct registry *registry, const char *name, const char *reason);
+
+/* One certificate as the registry lists it. */
+struct registry_certificate {
+    char serial[X509_SERIAL_TEXT], kind[8], common_name[REGISTRY_NAME_MAX];
+    int64_t not_before_s, not_after_s, issued_s, revoked_s; /* revoked_s 0: it is not */
+};
+
+/* All of a principal, oldest first. */
+void registry_certificates(struct registry *registry, const char *principal,
+                           void (*each)(void *user, const struct registry_certificate *row),
+                           void *user);
 
 int64_t registry_issued(struct registry *registry, enum registry_authority issuer);
 
@@ -95,5 +116,10 @@ bool registry_get(struct registry *registry, const char *name, char value[REGIST
 
 /* One line in the log of the authority: what was done to whom. */
 int registry_event(struct registry *registry, const char *what, const char *subject);
+
+/* The log, oldest first; the last `most` lines. */
+void registry_events(struct registry *registry, int64_t most,
+                     void (*each)(void *user, int64_t at_s, const char *what, const char *subject),
+                     void *user);
 
 #endif

@@ -50,42 +50,65 @@ static bool is_role(const char *role)
            strcmp(role, "admin") == 0;
 }
 
+/* Two names that are reserved for programs of ours, each a role of its own. */
+static bool is_ours(const char *name)
+{
+    return strcmp(name, "agent") == 0 || strcmp(name, "keeper") == 0;
+}
+
 static int user_add(int argc, char **argv)
 {
     static const struct usage usage = {
         "user add", "NAME", "Makes a user: a key, a certificate and the rights of a role.",
         "viewer    reads status, telemetry and zones of every device\n"
         "operator  reads their logs too\n"
-        "admin     as operator; devices let an admin change settings\n\n"
-        "Files: users/NAME/user.key user.crt ca.crt; lines in broker/acl. Example:\n"
+        "admin     as operator; devices let an admin change settings\n"
+        "The names agent and keeper are roles of their own: the agent answers devices in "
+        "recovery,\n"
+        "the keeper reads everything.\n\n"
+        "Files: users/NAME/user.key user.crt ca.crt, user.2.key user.2.crt and so on for further\n"
+        "connections; lines in broker/acl. Example:\n"
         "  thimble user add alice --role operator"};
-    const char *dir = NULL, *role = "viewer";
+    const char *dir = NULL, *role = NULL;
+    long connections = 1;
+    bool homeassistant = false;
     struct words names = {0};
     const struct option options[] = {
         OPTION_ROW_DIR(&dir),
         {0, "role", "ROLE", "viewer, operator or admin [viewer]", OPTION_TEXT, &role, 0, 0},
+        {0, "connections", "N", "connections at once, each with a certificate [1]", OPTION_NUMBER,
+         &connections, 1, CLIENT_PAPERS_MAX},
+        {0, "homeassistant", NULL, "reads the devices' Home Assistant entries", OPTION_FLAG,
+         &homeassistant, 0, 0},
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 3, argc, argv, &names);
+    int code = options_take(&usage, options, 5, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count != 1)
         return fail(EXIT_USAGE, "user add needs one name\nthimble user add alice");
-    if (!is_role(role))
+    bool ours = is_ours(names.at[0]);
+    if (ours && role)
+        return fail(EXIT_USAGE, "'%s' is a role of its own\nthimble user add %s", names.at[0],
+                    names.at[0]);
+    if (!role)
+        role = ours ? names.at[0] : "viewer";
+    if (!ours && !is_role(role))
         return fail(EXIT_USAGE,
                     "--role is viewer, operator or admin, not '%s'\n"
                     "thimble user add %s --role operator",
                     role, names.at[0]);
-    code = client_check_name("user", names.at[0]);
+    code = ours ? OPTION_GO_ON : client_check_name("user", names.at[0]);
     if (code != OPTION_GO_ON)
         return code;
     struct home home;
     code = home_open(&home, dir, false);
     struct client client = {.kind = "user",
-                            .certificate_kind = "user",
                             .name = names.at[0],
                             .role = role,
-                            .days = USER_DAYS};
+                            .days = USER_DAYS,
+                            .connections = (int)connections,
+                            .homeassistant = homeassistant};
     if (code == EXIT_OK)
         code = home_lock(&home);
     if (code == EXIT_OK)

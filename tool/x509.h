@@ -45,6 +45,9 @@ X509_REQ *x509_request(EVP_PKEY *key, const char *common_name);
 /* What is wrong with a request for `common_name`, NULL when nothing: signature (I2), name, key. */
 const char *x509_request_fault(X509_REQ *request, const char *common_name);
 
+/* SHA-256 of the SubjectPublicKeyInfo it asks for. */
+void x509_request_pin(X509_REQ *request, uint8_t sha256[32]);
+
 struct x509_revoked {
     char serial[X509_SERIAL_TEXT]; /* hexadecimal */
     int64_t at_s;

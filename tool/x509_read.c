@@ -70,6 +70,16 @@ void x509_pin(const X509 *certificate, uint8_t sha256[32])
     OPENSSL_free(spki);
 }
 
+void x509_request_pin(X509_REQ *request, uint8_t sha256[32])
+{
+    unsigned char *spki = NULL;
+    int len = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(request), &spki);
+    unsigned out = 32;
+    if (len <= 0 || EVP_Digest(spki, (size_t)len, sha256, &out, EVP_sha256(), NULL) != 1)
+        memset(sha256, 0, 32);
+    OPENSSL_free(spki);
+}
+
 struct bytes x509_der(X509 *certificate)
 {
     struct bytes der = {NULL, 0};

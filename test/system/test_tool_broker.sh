@@ -6,6 +6,7 @@ export THIMBLE_HOME="$scratch/a home" # mosquitto's file must bear the space
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)
+recovery_port=$(free_port)
 log=$scratch/broker.log
 
 start_broker() {
@@ -43,7 +44,7 @@ got() { wait_for 3 grep -q -- "$2" "$scratch/$1.got"; }
 got_nothing() { sleep 0.5; ! grep -q -- "$2" "$scratch/$1.got"; }
 
 "$thimble" ca init --name Test >/dev/null && "$thimble" broker init --port "$port" \
-    --user-port "$user_port" --bind 127.0.0.1 >/dev/null &&
+    --user-port "$user_port" --recovery-port "$recovery_port" --bind 127.0.0.1 >/dev/null &&
     "$thimble" device enrol lamp pump >/dev/null && "$thimble" user add olga --role operator >/dev/null &&
     "$thimble" user add rita --role operator >/dev/null && "$thimble" user add vera >/dev/null || exit 1
 

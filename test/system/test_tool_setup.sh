@@ -60,7 +60,7 @@ conf=$home/broker/mosquitto.conf
 check "no anonymous client (F8)" grep -qx "allow_anonymous false" "$conf"
 listeners=$(grep -c '^listener ' "$conf")
 for line in "require_certificate true" "use_identity_as_username true" "use_username_as_clientid true" \
-    "crlfile $home/broker/clients.crl"; do
+    "crlfile $home/broker/.*\\.crl"; do
     check "every listener has '$line' (F6, F8)" test "$(grep -cx "$line" "$conf")" = "$listeners"
 done
 key_before=$(sha256sum <"$home/broker/server.key")
@@ -70,7 +70,7 @@ check "a host name that cannot stand in a certificate is refused" \
     refused 3 "cannot stand in a certificate" "$thimble" broker init --replace --host 'a b'
 check "a port out of range is refused" refused 2 "1 to 65535" "$thimble" broker init --replace -p 70000
 check "one port for both kinds is refused" \
-    refused 2 "two ports" "$thimble" broker init --replace -p 9000 --user-port 9000
+    refused 2 "ports of their own" "$thimble" broker init --replace -p 9000 --user-port 9000
 
 # ---- device enrol ----
 check "device enrol makes a device" "$thimble" device enrol lamp
@@ -92,6 +92,20 @@ check "request and certificate hold the key it made" sh -c "
 check "it knows the broker by the server CA alone" cmp "$lamp/ca.crt" "$home/ca/server.crt"
 check "the key is nowhere but in its file (I1)" not grep -rqF "$(sed -n 2p "$lamp/device.key")" \
     --exclude=device.key "$home"
+birth=$lamp/birth.crt
+check "its birth certificate verifies as a client, by the IDevID CA" openssl verify -x509_strict \
+    -purpose sslclient -CAfile "$home/ca/idevid.crt" "$birth"
+check "and not by the device CA" not openssl verify -CAfile "$home/ca/device.crt" "$birth"
+check "it is for life" sh -c "openssl asn1parse -in $birth | grep -q 'GENERALIZEDTIME *:99991231235959Z'"
+check "its common name is <device>.birth" sh -c \
+    "openssl x509 -in $birth -noout -subject -nameopt RFC2253 | grep -qx 'subject=CN=lamp.birth'"
+check "over a key of its own" sh -c "[ \"\$(openssl x509 -in $birth -noout -pubkey)\" != \
+    \"\$(openssl x509 -in $lamp/device.crt -noout -pubkey)\" ]"
+check "and no purpose but to sign" has "$birth" "Digital Signature\$"
+mkdir -p "$home/devices/thief" && cp "$lamp/device.key" "$home/devices/thief/device.key"
+check "a key that another device has is refused" refused 3 "its key is the one of lamp" "$thimble" device enrol thief
+check "and the name is not taken by it" test 0 = "$(sql "select count(*) from principal where name = 'thief'")"
+rm -r "$home/devices/thief"
 check "a name enrolled twice is refused" refused 5 "was given to a device" "$thimble" device enrol lamp
 check "a user cannot take a device's name" refused 5 "was given to a device" "$thimble" user add lamp
 check "a refused name leaves no directory" not test -e "$home/users/lamp"
@@ -149,10 +163,24 @@ check "user add makes a user" "$thimble" user add alice --role operator
 check "its certificate verifies as a client" openssl verify -x509_strict -purpose sslclient \
     -CAfile "$home/ca/device.crt" "$home/users/alice/user.crt"
 check "its rights are in the ACL" grep -qx "topic write +/from/alice/rpc" "$home/broker/acl"
+check "user add --connections 3 --homeassistant" "$thimble" user add hass --connections 3 --homeassistant
+for file in user user.2 user.3; do
+    check "has $file.crt, which verifies" openssl verify -x509_strict -purpose sslclient \
+        -CAfile "$home/ca/device.crt" "$home/users/hass/$file.crt"
+done
+check "each has a common name of its own" sh -c \
+    "openssl x509 -in $home/users/hass/user.3.crt -noout -subject -nameopt RFC2253 | grep -qx 'subject=CN=hass.3'"
+lines_of() { sed -n "/^user $1\$/,/^\$/p" "$home/broker/acl"; }
+check "and all the rights of the one caller (F6)" sh -c "
+    [ \"\$(echo '$(lines_of hass.3)' | grep -cx 'topic write +/from/hass/rpc')\" = 1 ]"
+check "and the denials of its own name" grep -qx "topic deny hass.3/#" "$home/broker/acl"
+check "a role for a name that is one is refused" refused 2 "role of its own" "$thimble" user add agent --role admin
+check "the reserved users can be made" sh -c "$thimble user add agent && $thimble user add keeper"
+check "the agent answers devices in recovery" sh -c "echo '$(lines_of agent)' | grep -qx 'topic write recover/+/answer'"
 check "a role that does not exist is refused" refused 2 "viewer, operator or admin" \
     "$thimble" user add bob --role boss
 "$thimble" user list --json >"$scratch/users.json"
-check "user list --json is JSON" json "$scratch/users.json" "d ->> '$.users[0].role' = 'operator'"
+check "user list --json is JSON" json "$scratch/users.json" "d ->> '$.users[1].role' = 'operator'"
 check "serials are random, 128 bits, all different" sh -c "
     [ \$(sqlite3 $home/registry.db 'select count(distinct serial) = count(*) from certificate') = 1 ] &&
     [ \$(sqlite3 $home/registry.db 'select max(length(serial)) = 32 and min(length(serial)) = 32 from certificate') = 1 ]"
@@ -177,7 +205,7 @@ race() { # CODE command...: six at once; how many succeed is $won, the others mu
 for round in 1 2 3; do
     check "of six commands at once for one name one wins" race 5 "$thimble" device enrol "race$round"
     check "and it has one certificate" \
-        test "$(sql "select count(*) from certificate where principal = 'race$round'")" = 1
+        test "$(sql "select count(*) from certificate where common_name = 'race$round'")" = 1
     check "of six ca init at once one wins" race 5 "$thimble" ca init --dir "$scratch/race$round"
 done
 # ---- killed at any moment, a command run again finishes ----
@@ -192,7 +220,8 @@ survives() {
         openssl verify -purpose sslclient -CAfile "$home/ca/device.crt" "$home/devices/$name/device.crt" || return 1
         [ "$(openssl pkey -in "$home/devices/$name/device.key" -pubout)" = \
             "$(openssl x509 -in "$home/devices/$name/device.crt" -noout -pubkey)" ] || return 1
-        [ "$(sql "select count(*) from certificate where principal = '$name'")" = 1 ] || return 1
+        [ "$(sql "select count(*) from certificate where common_name = '$name'")" = 1 ] || return 1
+        openssl verify -CAfile "$home/ca/idevid.crt" "$home/devices/$name/birth.crt" || return 1
     done
 }
 check "device enrol, killed at 25 moments, then run again" survives

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "acl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "exits.h"
+#include "home.h"
+#include "mosquitto.h"
+#include "text.h"
+
+void acl_devices(FILE *to)
+{
+    fputs("pattern read %u/from/#\n"
+          "pattern write %u/to/#\n"
+          "pattern write %u/status\n"
+          "pattern write %u/telemetry/#\n"
+          "pattern write %u/zone/#\n"
+          "pattern write %u/log\n"
+          "pattern write homeassistant/device/%u/config\n",
+          to);
+}
+
+/* mosquitto applies the patterns to everybody, so what they grant under a user's own name, or that
+ * of a birth certificate, is denied; a denial is stronger than any grant. */
+static void deny_patterns(FILE *to, const char *name)
+{
+    fprintf(to,
+            "topic deny %s/#\n"
+            "topic deny homeassistant/device/%s/#\n"
+            "topic deny recover/%s/#\n",
+            name, name, name);
+}
+
+void acl_birth(FILE *to, const char *device)
+{
+    fprintf(to, "\nuser %s.birth\ntopic write recover/%s/request\ntopic read recover/%s/answer\n",
+            device, device, device);
+    fprintf(to, "topic deny %s.birth/#\ntopic deny homeassistant/device/%s.birth/#\n", device,
+            device);
+}
+
+static void user_rights(FILE *to, const struct registry_principal *user)
+{
+    bool agent = strcmp(user->role, "agent") == 0;
+    if (strcmp(user->role, "keeper") == 0) {
+        fprintf(to, "topic read #\n");
+        return;
+    }
+    fprintf(to,
+            "topic write +/from/%s/rpc\n"
+            "topic read +/to/%s/#\n"
+            "topic read +/status\n"
+            "topic read +/telemetry/#\n"
+            "topic read +/zone/+\n",
+            user->name, user->name);
+    if (agent || strcmp(user->role, "operator") == 0 || strcmp(user->role, "admin") == 0)
+        fprintf(to, "topic read +/log\n");
+    if (agent)
+        fprintf(to, "topic read recover/+/request\ntopic write recover/+/answer\n");
+    if (user->homeassistant)
+        fprintf(to, "topic read homeassistant/device/+/config\ntopic write homeassistant/status\n");
+}
+
+void acl_user(FILE *to, const struct registry_principal *user)
+{
+    for (int i = 1; i <= user->connections; i++) {
+        char name[REGISTRY_NAME_MAX + 12];
+        snprintf(name, sizeof name, i == 1 ? "%s" : "%s.%d", user->name, i);
+        fprintf(to, "\nuser %s\n", name);
+        user_rights(to, user);
+        deny_patterns(to, name);
+    }
+}
+
+/* ---- the file ---- */
+
+static bool each_user(void *user, const struct registry_principal *row)
+{
+    if (strcmp(row->state, "active") == 0)
+        acl_user(user, row);
+    return true;
+}
+
+static bool each_device(void *user, const struct registry_principal *row)
+{
+    if (strcmp(row->state, "active") == 0)
+        acl_birth(user, row->name);
+    return true;
+}
+
+int mosquitto_write_acl(struct home *home)
+{
+    struct text text;
+    int code = text_open(&text);
+    if (code != EXIT_OK)
+        return code;
+    fputs("# Made by thimble from its registry: who may do what. %u is the certificate's name.\n"
+          "\n# Devices\n",
+          text.file);
+    acl_devices(text.file);
+    fputs("\n# Their birth certificates, on the recovery listener\n", text.file);
+    registry_principals(&home->registry, "device", each_device, text.file);
+    fputs("\n# Users\n", text.file);
+    registry_principals(&home->registry, "user", each_user, text.file);
+    return text_write(&text, home_path(home, "broker/acl").text);
+}

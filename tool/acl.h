@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The lines of mosquitto's ACL (DESIGN: Topics). */
+#ifndef TOOL_ACL_H
+#define TOOL_ACL_H
+
+#include <stdio.h>
+
+#include "registry.h"
+
+/* The patterns every device has. */
+void acl_devices(FILE *to);
+
+/* A device's own lines: its birth certificate reaches the recovery topics and nothing else. */
+void acl_birth(FILE *to, const char *device);
+
+/* What a user may do by its role, for each of its connections. */
+void acl_user(FILE *to, const struct registry_principal *user);
+
+#endif
