@@ -6,6 +6,8 @@
 /* In the handshake the wire is read in pieces of at most this, so that a step seldom has more than
  * one certificate's work in it. */
 #define STEP 256
+/* After it one poll takes at most so many before the caller has its turn again. */
+#define PIECES 64
 
 _Static_assert(sizeof(br_ssl_session_parameters) + TH_SESSION_OVERHEAD <= TH_SESSION_BEARSSL,
                "a session fits");
@@ -306,12 +308,16 @@ static void handshake_step(struct th_bearssl *tls)
         send_records(tls);
 }
 
+/* Until there is something for the application. A server that sends records without content is
+ * listened to so long; what was read ahead is always seen through, as nobody knows of it. */
 static void open_step(struct th_bearssl *tls)
 {
     size_t waiting;
-    while (tls->state == TH_STREAM_OPEN && !engine_closed(tls) &&
-           !br_ssl_engine_recvapp_buf(&tls->client.eng, &waiting) && receive_record(tls))
-        ;
+    for (unsigned pieces = 0; pieces < PIECES || tls->ahead != 0; pieces++) {
+        if (br_ssl_engine_recvapp_buf(&tls->client.eng, &waiting) || !receive_record(tls) ||
+            engine_closed(tls))
+            break;
+    }
     if (tls->state != TH_STREAM_OPEN)
         return;
     send_records(tls); /* an answer to close_notify or to a request to renegotiate */
