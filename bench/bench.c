@@ -4,23 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-static double wall_s(void)
+static double seconds(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static long rss_kib(void)
@@ -64,14 +55,14 @@ void bench_options(struct bench *bench, int argc, char **argv)
 void bench_begin(struct bench *bench)
 {
     bench->rss_kib = rss_kib();
-    bench->cpu_s = cpu_s();
-    bench->wall_s = wall_s();
+    bench->cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    bench->wall_s = seconds(CLOCK_MONOTONIC);
 }
 
 void bench_end(struct bench *bench)
 {
-    bench->wall_s = wall_s() - bench->wall_s;
-    bench->cpu_s = cpu_s() - bench->cpu_s;
+    bench->wall_s = seconds(CLOCK_MONOTONIC) - bench->wall_s;
+    bench->cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - bench->cpu_s;
     bench->rss_kib = rss_kib() - bench->rss_kib;
 }
 
