@@ -13,7 +13,7 @@
 #include <thimble/tls_bearssl.h>
 #include <thimble/tls_openssl.h>
 
-enum { BUFFER = 4096, OUTBOX = 8192, FRAGMENT = 512 };
+enum { BUFFER = 16384, OUTBOX = 8192, FRAGMENT = 512 };
 
 /* What all connections of the process share. */
 static struct {
@@ -24,6 +24,7 @@ static struct {
     struct th_openssl_shared openssl;
     struct th_trust trust;
     struct th_tls_config tls;
+    struct th_mqtt_publish message;
     struct th_span scratch; /* lent to one handshake at a time */
     bool lent;
     bool is_bearssl;
@@ -40,7 +41,7 @@ struct client {
     struct th_mqtt_config mqtt_config;
     struct th_outbox_ram outbox;
     bool up, subscribed;
-    uint32_t done;
+    uint32_t sent, done;
 };
 
 static struct th_span take(void *ctx, size_t len)
@@ -81,6 +82,9 @@ static void share(void)
     const struct bench *b = &all.bench;
     if (!th_linux_init(&all.loop, &failure))
         fail("loop", &failure);
+    all.message = (struct th_mqtt_publish){.topic = TH_SPAN(BENCH_TOPIC),
+                                           .payload = {b->payload, BENCH_PAYLOAD},
+                                           .qos = (enum th_mqtt_qos)b->qos};
     if (!b->ca)
         return;
     if (th_linux_certificates_load(&all.anchors, b->ca, &failure) != TH_OK)
@@ -159,13 +163,29 @@ static uint32_t start(struct client *c, uint32_t now_ms)
     return own;
 }
 
+/* As many messages as the window and the buffers take. */
+static void fill(struct client *c)
+{
+    uint32_t limit = all.bench.count;
+    if (all.bench.qos > 0 && limit - c->done > BENCH_WINDOW)
+        limit = c->done + BENCH_WINDOW;
+    enum th_error error = TH_OK;
+    while (c->sent < limit && (error = th_mqtt_publish(&c->mqtt, &all.message, NULL)) == TH_OK)
+        c->sent++;
+    if (error != TH_OK && error != TH_ERR_AGAIN)
+        bench_fail("publish", th_error_text(error));
+}
+
 static void on_mqtt(struct client *c, const struct th_mqtt_event *event)
 {
     switch (event->kind) {
     case TH_MQTT_EVENT_CONNECTED: c->up = true; break;
     case TH_MQTT_EVENT_SUBSCRIBED: c->subscribed = true; break;
-    case TH_MQTT_EVENT_MESSAGE:
-    case TH_MQTT_EVENT_PUBLISHED: c->done++; break;
+    case TH_MQTT_EVENT_MESSAGE: c->done++; break;
+    case TH_MQTT_EVENT_PUBLISHED:
+        c->done++;
+        fill(c);
+        break;
     default: break;
     }
 }
@@ -206,21 +226,13 @@ static void connect_one(struct client *c)
 static void publish(struct client *c)
 {
     const struct bench *b = &all.bench;
-    const struct th_mqtt_publish message = {.topic = TH_SPAN(BENCH_TOPIC),
-                                            .payload = {b->payload, BENCH_PAYLOAD},
-                                            .qos = (enum th_mqtt_qos)b->qos};
-    for (uint32_t sent = 0;;) {
-        enum th_error error = TH_OK;
-        while (sent < b->count && (b->qos == 0 || sent - c->done < BENCH_WINDOW) &&
-               (error = th_mqtt_publish(&c->mqtt, &message, NULL)) == TH_OK)
-            sent++;
-        if (error != TH_OK && error != TH_ERR_AGAIN)
-            bench_fail("publish", th_error_text(error));
+    for (;;) {
+        uint32_t before = c->sent;
+        fill(c);
         uint32_t now_ms = turn(c);
-        if (sent == b->count && (b->qos == 0 || c->done == b->count))
+        if (c->sent == b->count && (b->qos == 0 || c->done == b->count))
             return;
-        bool room = sent < b->count && (b->qos > 0 && sent - c->done < BENCH_WINDOW);
-        if (!room && (b->qos > 0 || error == TH_ERR_AGAIN))
+        if (b->qos > 0 || c->sent == before)
             sleep_until_something(c, now_ms);
     }
 }

@@ -21,4 +21,12 @@
 #define TH_FAST_PACKETS TH_FAST
 #endif
 
+/* A function with much to save on its stack, called from one that usually returns before: apart
+ * from it, the usual way does not pay for that. */
+#ifdef __GNUC__
+#define TH_APART __attribute__((noinline))
+#else
+#define TH_APART
+#endif
+
 #endif

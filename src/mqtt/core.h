@@ -155,6 +155,8 @@ void th_mqtt_failed(struct th_failure *out, enum th_error error, uint8_t reason_
 
 /* Gives the stream what was written and read, lets it work, and borrows its buffers anew. */
 void th_mqtt_service(struct th_mqtt *mqtt);
+/* th_mqtt_next() for whatever comes, at mqtt->now_ms. */
+bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 /* Properties the session is to write: a body writer's subject. */
 void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
                               const struct th_properties *properties);
@@ -167,7 +169,8 @@ bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
 /* True when that was all; false when nothing was done. */
 bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                           uint16_t *id);
-/* True when an event was filled in; false when what comes next is not usual. */
+/* The next event: in the usual way, or else by th_mqtt_next_any(), which it ends in so that nothing
+ * is to be kept for afterwards. */
 bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
 /* ---- send.c ---- */

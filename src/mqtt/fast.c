@@ -165,39 +165,57 @@ static inline bool take_ack(struct th_mqtt *mqtt, uint8_t first, const uint8_t *
     return true;
 }
 
-bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+/* The acknowledgement owed, before anything else is taken; false when more than that is to do. */
+static inline bool settle(struct th_mqtt *mqtt)
 {
-    if (mqtt->state != TH_MQTT_CONNECTED || mqtt->rx_mode != TH_RX_PACKET || mqtt->rx_have > 0)
+    if (mqtt->todo == 0)
+        return true;
+    if (mqtt->todo != TH_TODO_OWED || mqtt->owed != TH_PUBACK || th_mqtt_room(mqtt) < 4)
         return false;
+    put_ack(mqtt, TH_PUBACK, mqtt->owed_id);
+    mqtt->todo = 0;
+    mqtt->inbound_acked += mqtt->inbound_acked < mqtt->inbound;
+    return true;
+}
+
+/* Acknowledgements, up to the first that gives an event. */
+static TH_APART bool take_acks(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
     for (;;) {
         const uint8_t *at = mqtt->rx_at;
-        size_t there = (size_t)(mqtt->rx_end - at);
-        if (there < 4)
-            return false;
-        if (mqtt->todo != 0) {
-            if (mqtt->todo != TH_TODO_OWED || mqtt->owed != TH_PUBACK || th_mqtt_room(mqtt) < 4)
-                return false;
-            put_ack(mqtt, TH_PUBACK, mqtt->owed_id);
-            mqtt->todo = 0;
-            mqtt->inbound_acked += mqtt->inbound_acked < mqtt->inbound;
-        }
-        size_t header = 2;
-        size_t len = at[1];
-        if (len > 0x7F) {
-            header = 3;
-            len = (len & 0x7F) | (size_t)at[2] << 7;
-            if (at[2] == 0 || at[2] > 0x7F)
-                return false;
-        }
-        if (header + len > there || header + len > mqtt->inbound_whole)
-            return false;
-        bool done = at[0] >> 4 == TH_PUBLISH >> 4;
-        if (done ? !take_publish(mqtt, at[0], (struct th_span){at + header, len}, event)
-                 : len != 2 || (at[0] != TH_PUBACK && at[0] != TH_PUBREC && at[0] != TH_PUBCOMP) ||
-                       !take_ack(mqtt, at[0], at + 2, event, &done))
-            return false;
-        mqtt->rx_at = at + header + len;
+        if (mqtt->rx_end - at < 4 || !settle(mqtt) || at[1] != 2 || mqtt->inbound_whole < 4 ||
+            (at[0] != TH_PUBACK && at[0] != TH_PUBREC && at[0] != TH_PUBCOMP))
+            return th_mqtt_next_any(mqtt, event);
+        bool done = false;
+        if (!take_ack(mqtt, at[0], at + 2, event, &done))
+            return th_mqtt_next_any(mqtt, event);
+        mqtt->rx_at = at + 4;
         if (done)
             return true;
     }
+}
+
+bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+{
+    if (mqtt->state != TH_MQTT_CONNECTED || mqtt->rx_mode != TH_RX_PACKET || mqtt->rx_have > 0)
+        return th_mqtt_next_any(mqtt, event);
+    const uint8_t *at = mqtt->rx_at;
+    size_t there = (size_t)(mqtt->rx_end - at);
+    if (there < 4)
+        return th_mqtt_next_any(mqtt, event);
+    if (at[0] >> 4 != TH_PUBLISH >> 4)
+        return take_acks(mqtt, event);
+    size_t header = 2;
+    size_t len = at[1];
+    if (len > 0x7F) {
+        header = 3;
+        len = (len & 0x7F) | (size_t)at[2] << 7;
+        if (at[2] == 0 || at[2] > 0x7F)
+            return th_mqtt_next_any(mqtt, event);
+    }
+    if (header + len > there || header + len > mqtt->inbound_whole || !settle(mqtt) ||
+        !take_publish(mqtt, at[0], (struct th_span){at + header, len}, event))
+        return th_mqtt_next_any(mqtt, event);
+    mqtt->rx_at = at + header + len;
+    return true;
 }

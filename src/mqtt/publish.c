@@ -189,12 +189,10 @@ static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *o
     return TH_OK;
 }
 
-enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
-                              uint16_t *id)
+static TH_APART enum th_error publish_any(struct th_mqtt *mqtt,
+                                          const struct th_mqtt_publish *publish, uint16_t *id)
 {
     struct th_publish_out out;
-    if (TH_FAST_PACKETS && th_mqtt_fast_publish(mqtt, publish, id))
-        return TH_OK;
     enum th_error error = th_mqtt_publish_out(mqtt, publish, &out);
     const struct th_mqtt_version *version = mqtt->config->version;
     if (error == TH_OK && version->refuses != NULL && mqtt->state == TH_MQTT_CONNECTED) {
@@ -206,4 +204,12 @@ enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish
     if (error != TH_OK)
         return error;
     return publish->qos == TH_MQTT_QOS0 ? publish_once(mqtt, &out) : publish_kept(mqtt, &out, id);
+}
+
+enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
+                              uint16_t *id)
+{
+    if (TH_FAST_PACKETS && th_mqtt_fast_publish(mqtt, publish, id))
+        return TH_OK;
+    return publish_any(mqtt, publish, id);
 }

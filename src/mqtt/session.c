@@ -253,12 +253,9 @@ static unsigned step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     return step == TH_STEP_ON ? th_mqtt_receive(mqtt, event) : step;
 }
 
-bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *event)
+bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    mqtt->now_ms = now_ms;
     mqtt->flags &= (uint8_t)~TH_FLAG_MORE;
-    if (TH_FAST_PACKETS && th_mqtt_fast_next(mqtt, event))
-        return true;
     if (mqtt->state == TH_MQTT_IDLE)
         return false;
     for (unsigned services = 0; services < SERVICES_MAX;) {
@@ -290,4 +287,10 @@ bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *e
     }
     mqtt->flags |= TH_FLAG_MORE;
     return false;
+}
+
+bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *event)
+{
+    mqtt->now_ms = now_ms;
+    return TH_FAST_PACKETS ? th_mqtt_fast_next(mqtt, event) : th_mqtt_next_any(mqtt, event);
 }

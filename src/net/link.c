@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/fast.h"
 #include "net/link_parts.h"
 
 #define NETWORK_POLL_MS 1000 /* how soon a network that came back is noticed without its help */
@@ -246,18 +247,29 @@ static void connected(struct th_link *link, uint32_t now_ms)
         th_link_session_store(link);
 }
 
-static enum step step_mqtt(struct th_link *link, uint32_t now_ms, struct th_link_event *event)
+/* An event of the session that changes the link as well. */
+static TH_APART enum step changed(struct th_link *link, uint32_t now_ms,
+                                  struct th_link_event *event)
 {
-    struct th_mqtt_event *mqtt = &event->u.mqtt;
-    if (!th_mqtt_next(link->mqtt, now_ms, mqtt))
-        return STEP_IDLE;
-    if (mqtt->kind == TH_MQTT_EVENT_FAILED)
-        return fail(link, now_ms, &mqtt->u.failure, event);
-    if (mqtt->kind == TH_MQTT_EVENT_CLOSED)
+    enum th_mqtt_event_kind kind = event->u.mqtt.kind;
+    if (kind == TH_MQTT_EVENT_FAILED)
+        return fail(link, now_ms, &event->u.mqtt.u.failure, event);
+    if (kind == TH_MQTT_EVENT_CLOSED)
         stopped(link, now_ms, true);
-    if (mqtt->kind == TH_MQTT_EVENT_CONNECTED)
+    if (kind == TH_MQTT_EVENT_CONNECTED)
         connected(link, now_ms);
+    return STEP_EVENT;
+}
+
+static inline enum step step_mqtt(struct th_link *link, uint32_t now_ms,
+                                  struct th_link_event *event)
+{
+    if (!th_mqtt_next(link->mqtt, now_ms, &event->u.mqtt))
+        return STEP_IDLE;
+    enum th_mqtt_event_kind kind = event->u.mqtt.kind;
     event->kind = TH_LINK_EVENT_MQTT;
+    if (kind == TH_MQTT_EVENT_CONNECTED || kind >= TH_MQTT_EVENT_FAILED)
+        return changed(link, now_ms, event);
     return STEP_EVENT;
 }
 
@@ -325,14 +337,9 @@ static const struct {
     [TH_LINK_UP] = {"up", step_up, TH_OK},
 };
 
-bool th_link_next(struct th_link *link, uint32_t now_ms, struct th_link_event *event)
+static TH_APART bool next(struct th_link *link, uint32_t now_ms, struct th_link_event *event)
 {
     enum step step;
-    /* While up, and before or after the time from which it counts as stable, there is nothing to
-     * watch but the session. */
-    if (link->state == TH_LINK_UP && link->stopping == STOPPING_NOT &&
-        (link->stable || !th_time_reached(now_ms, link->until_ms)))
-        return step_mqtt(link, now_ms, event) == STEP_EVENT;
     do {
         step = states[link->state].step(link, now_ms, event);
         enum th_error late = states[link->state].late;
@@ -340,6 +347,16 @@ bool th_link_next(struct th_link *link, uint32_t now_ms, struct th_link_event *e
             step = fail_with(link, now_ms, late, event);
     } while (step == STEP_ON);
     return step == STEP_EVENT;
+}
+
+bool th_link_next(struct th_link *link, uint32_t now_ms, struct th_link_event *event)
+{
+    /* While up, and before or after the time from which it counts as stable, there is nothing to
+     * watch but the session. */
+    if (link->state == TH_LINK_UP && link->stopping == STOPPING_NOT &&
+        (link->stable || !th_time_reached(now_ms, link->until_ms)))
+        return step_mqtt(link, now_ms, event) == STEP_EVENT;
+    return next(link, now_ms, event);
 }
 
 uint32_t th_link_deadline(const struct th_link *link, uint32_t now_ms)
