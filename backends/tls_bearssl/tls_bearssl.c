@@ -181,6 +181,13 @@ static struct th_stream start(void *ctx, const struct th_tls_start *start, uint3
 
 /* ---- moving bytes ---- */
 
+static bool gone(enum th_stream_state state)
+{
+    return state == TH_STREAM_ENDED || state == TH_STREAM_FAILED;
+}
+
+/* When the wire is dead for writing, records are swallowed: else the engine, or an application with
+ * its buffers full, would never get to read the alert that says why the peer hung up. */
 static void send_records(struct th_bearssl *tls)
 {
     br_ssl_engine_context *engine = &tls->client.eng;
@@ -189,10 +196,12 @@ static void send_records(struct th_bearssl *tls)
     tls->all_sent = false;
     while ((bytes = br_ssl_engine_sendrec_buf(engine, &len)) != NULL) {
         size_t taken = tls->wire.ops->write(tls->wire.ctx, bytes, len, false);
-        if (taken == 0)
-            return;
         if (tls->state == TH_STREAM_OPENING)
             tls->bytes_out += (uint32_t)taken;
+        if (taken == 0 && gone(tls->wire.ops->state(tls->wire.ctx)))
+            taken = len;
+        if (taken == 0)
+            return;
         br_ssl_engine_sendrec_ack(engine, taken);
     }
     tls->all_sent = true;
@@ -213,7 +222,7 @@ static size_t read_wire(struct th_bearssl *tls, uint8_t *into, size_t room)
     enum th_stream_state wire = TH_STREAM_OPEN;
     if (len == 0)
         wire = tls->wire.ops->state(tls->wire.ctx);
-    if (wire == TH_STREAM_ENDED || wire == TH_STREAM_FAILED)
+    if (gone(wire))
         wire_gone(tls, wire);
     return len;
 }
@@ -363,7 +372,8 @@ static struct th_span rx(void *ctx)
 static void rx_taken(void *ctx, size_t len)
 {
     struct th_bearssl *tls = ctx;
-    br_ssl_engine_recvapp_ack(&tls->client.eng, len);
+    if (len != 0) /* the engine takes nothing for the end of a record */
+        br_ssl_engine_recvapp_ack(&tls->client.eng, len);
 }
 
 static uint8_t *tx(void *ctx, size_t *room)
@@ -378,7 +388,8 @@ static uint8_t *tx(void *ctx, size_t *room)
 static void tx_put(void *ctx, size_t len)
 {
     struct th_bearssl *tls = ctx;
-    br_ssl_engine_sendapp_ack(&tls->client.eng, len);
+    if (len != 0)
+        br_ssl_engine_sendapp_ack(&tls->client.eng, len);
 }
 
 static void stream_close(void *ctx, bool orderly)

@@ -272,6 +272,23 @@ static void a_server_that_hangs_up_in_the_handshake_is_told_from_one_that_is_res
     harness_free(harness);
 }
 
+/* In good order, and with a wire that takes no answer any more. */
+static void a_server_that_says_goodbye_in_the_handshake_has_closed(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        struct harness *harness = make(state);
+        harness_start(harness);
+        harness->stream.ops->poll(harness->stream.ctx, 0);
+        harness_mute(harness);
+        harness_inject(harness, "\x15\x03\x03\x00\x02\x01\x00", 7);
+        if (i == 1)
+            harness->wire_state = TH_STREAM_FAILED;
+        assert_int_equal(harness_handshake(harness), TH_STREAM_FAILED);
+        assert_string_equal(th_error_name(harness_failure(harness).error), "TLS_CLOSED");
+        harness_free(harness);
+    }
+}
+
 static void nothing_is_sent_before_the_wire_is_open(void **state)
 {
     struct harness *harness = make(state);
@@ -362,6 +379,7 @@ int main(void)
         OVER_EACH(what_does_not_speak_tls_is_called_so),
         OVER_EACH(silence_leaves_the_stream_opening),
         OVER_EACH(a_server_that_hangs_up_in_the_handshake_is_told_from_one_that_is_reset),
+        OVER_EACH(a_server_that_says_goodbye_in_the_handshake_has_closed),
         OVER_EACH(nothing_is_sent_before_the_wire_is_open),
         OVER_EACH(what_the_server_says_of_our_certificate_is_a_trust_failure),
         OVER_EACH(a_server_that_demands_a_certificate_we_do_not_have_is_understood),

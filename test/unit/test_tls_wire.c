@@ -453,6 +453,35 @@ static void pending_input_is_read_before_a_broken_pipe_is_reported(void **state)
     harness_free(harness);
 }
 
+/* The application has bytes it cannot answer, for its answers find no room, and the wire breaks. */
+static void a_broken_wire_is_told_to_one_who_waits_for_room(void **state)
+{
+    uint8_t *bytes = pattern(3000), *back = malloc(3000);
+    struct harness *harness = make(state);
+    size_t room = 1;
+    assert_opens(harness);
+    assert_true(harness_server_write(harness, bytes, 3000));
+    harness->up.capacity = 0;
+    for (int i = 0; i < 50; i++) {
+        harness->stream.ops->tx(harness->stream.ctx, &room);
+        harness->stream.ops->tx_put(harness->stream.ctx, room);
+        harness->stream.ops->poll(harness->stream.ctx, 0);
+    }
+    assert_int_equal(room, 0);
+    harness->wire_state = TH_STREAM_FAILED;
+    harness_step(harness);
+    harness->stream.ops->tx(harness->stream.ctx, &room);
+    assert_true(room > 0);
+    assert_int_equal(harness_read(harness, back, 3000), 3000);
+    assert_memory_equal(back, bytes, 3000);
+    harness_run(harness, 10);
+    assert_int_equal(harness->state, TH_STREAM_FAILED);
+    assert_string_equal(th_error_name(harness_failure(harness).error), "TCP_RESET");
+    harness_free(harness);
+    free(bytes);
+    free(back);
+}
+
 static void renegotiation_is_refused(void **state)
 {
     struct harness *harness = make(state);
@@ -486,6 +515,7 @@ int main(void)
         OVER_EACH(close_may_be_called_in_any_state_and_twice),
         OVER_EACH(an_end_without_close_notify_is_told_so_after_all_bytes_are_read),
         OVER_EACH(pending_input_is_read_before_a_broken_pipe_is_reported),
+        OVER_EACH(a_broken_wire_is_told_to_one_who_waits_for_room),
         OVER_EACH(renegotiation_is_refused),
     };
     return cmocka_run_group_tests(tests, make_pki, free_pki);
