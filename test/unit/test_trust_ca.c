@@ -178,6 +178,7 @@ static void t3_name_constraints_bind_the_name_we_connect_to(void **state)
     expect_constraints("critical,permitted;DNS:home.test", leaf, "a.home.test", TH_OK);
     expect_constraints("critical,permitted;DNS:HOME.test", leaf, "home.test", TH_OK);
     expect_constraints("critical,permitted;DNS:home.test", leaf, "ahome.test", broken);
+    expect_constraints("critical,permitted;DNS:x.a.home.test", leaf, "a.home.test", broken);
     expect_constraints("critical,permitted;DNS:.home.test", leaf, "a.home.test", TH_OK);
     expect_constraints("critical,permitted;DNS:.home.test", leaf, "home.test", broken);
     expect_constraints("critical,permitted;DNS:x.test,permitted;DNS:home.test", leaf, "home.test",

@@ -18,6 +18,10 @@ static void t4_names_match_by_whole_labels_and_wildcards_only_in_the_first(void 
     } cases[] = {
         {"broker.test", "broker.test", true},
         {"BROKER.Test", "broker.tEST", true},
+        {"AZ.test", "az.TEST", true},
+        {"az.test", "AZ.test", true},
+        {"[.test", "{.test", false},
+        {"@.test", "`.test", false},
         {"broker.test", "broker.test.", true},
         {"broker.test.", "broker.test", false},
         {"broker.test", "xbroker.test", false},
