@@ -82,6 +82,7 @@ static uint8_t action_of(const struct th_x509 *x509, const struct th_x509_rule *
 static void begin_kind(struct th_x509 *x509, uint8_t kind)
 {
     switch (kind) {
+    case X_EXTENSIONS_TAG: set(x509, TH_X509_EXTENDED); break;
     case X_EXTENSION:
         x509->flags &= (uint16_t)~TH_X509_CRITICAL;
         x509->extension = TH_OID_UNKNOWN;
@@ -383,5 +384,5 @@ bool th_x509_end(struct th_x509 *x509)
     bool same = x509->algorithm == x509->inner_algorithm &&
                 (x509->algorithm != TH_OID_RSA_PSS || x509->pss_hash[0] == x509->pss_hash[1]);
     bool v3 = (x509->flags & TH_X509_V3) != 0;
-    return same && (v3 || x509->extensions == 0);
+    return same && (v3 || (x509->flags & TH_X509_EXTENDED) == 0);
 }

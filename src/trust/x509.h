@@ -22,6 +22,7 @@ enum {
     TH_X509_EXCLUDING = 1 << 10,        /* while reading: within excludedSubtrees */
     TH_X509_CRITICAL = 1 << 11,         /* while reading: this extension is critical */
     TH_X509_KEY_WEAK = 1 << 12,         /* an exponent below 3 */
+    TH_X509_EXTENDED = 1 << 13,         /* it has extensions, known ones or not */
 };
 
 /* th_x509.extensions */

@@ -37,6 +37,20 @@ EVP_PKEY *cert_key(const char *kind)
     return key;
 }
 
+static void set_wide_name(X509_NAME *name, const char *cn)
+{
+    uint8_t wide[128];
+    size_t len = strlen(cn);
+    must(2 * len <= sizeof wide, "short name");
+    for (size_t i = 0; i < len; i++) {
+        wide[2 * i] = 0;
+        wide[2 * i + 1] = (uint8_t)cn[i];
+    }
+    must(X509_NAME_add_entry_by_NID(name, NID_commonName, V_ASN1_BMPSTRING, wide, (int)(2 * len),
+                                    -1, 0),
+         "common name");
+}
+
 static void set_name(X509_NAME *name, const char *cn)
 {
     must(X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC, (const uint8_t *)"Thimble", -1, -1, 0),
@@ -151,7 +165,9 @@ struct cert cert_make(const struct cert_spec *spec)
     X509 *issuer = spec->issuer ? spec->issuer->x509 : x509;
     must(x509 != NULL && X509_set_version(x509, spec->version_1 ? 0 : 2), "version");
     must(ASN1_INTEGER_set(X509_get_serialNumber(x509), serial++), "serial");
-    set_name(X509_get_subject_name(x509), spec->cn);
+    set_name(X509_get_subject_name(x509), spec->cn_is_wide ? NULL : spec->cn);
+    if (spec->cn_is_wide)
+        set_wide_name(X509_get_subject_name(x509), spec->cn);
     if (spec->issuer_cn != NULL)
         set_name(X509_get_issuer_name(x509), spec->issuer_cn);
     else

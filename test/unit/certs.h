@@ -22,6 +22,7 @@ struct cert {
  * openssl's syntax ("critical,CA:TRUE,pathlen:0"); NULL leaves one out. */
 struct cert_spec {
     const char *cn;            /* NULL: no common name */
+    int cn_is_wide;            /* as a BMPString: two bytes a character */
     const struct cert *issuer; /* NULL: self-signed */
     const char *issuer_cn;     /* another name than the issuer's own */
     const char *key;           /* "P-256", "P-384", "secp224r1", "RSA-2048", "ED25519" ... */

@@ -126,6 +126,25 @@ static void a_name_for_people_is_cut_and_printable(void **state)
     assert_string_equal(verdict.summary.subject, "a common name?[31m that is just much longer ...");
 }
 
+static void a_name_that_just_fits_is_not_cut(void **state)
+{
+    (void)state;
+    char cn[TH_FAILURE_NAME_MAX + 2];
+    struct cert_spec spec = trust_good_leaf();
+    spec.cn = cn;
+    for (size_t len = TH_FAILURE_NAME_MAX - 4; len < TH_FAILURE_NAME_MAX + 2; len++) {
+        memset(cn, 'n', len);
+        cn[len] = '\0';
+        cn[3] = '\x7F';
+        struct verdict verdict = trust_judge_leaf(&spec);
+        bool fits = len < TH_FAILURE_NAME_MAX;
+        cn[3] = '?';
+        if (!fits)
+            memcpy(cn + TH_FAILURE_NAME_MAX - 4, "...", 4);
+        assert_string_equal(verdict.summary.subject, cn);
+    }
+}
+
 /* ---- purpose, keys, hashes (T15) ---- */
 
 static void t15_a_device_certificate_of_the_same_ca_cannot_be_the_broker(void **state)
@@ -243,6 +262,7 @@ int main(void)
         cmocka_unit_test(t4_addresses_are_matched_as_addresses),
         cmocka_unit_test(a_leaf_without_common_name_is_called_by_its_dns_name),
         cmocka_unit_test(a_name_for_people_is_cut_and_printable),
+        cmocka_unit_test(a_name_that_just_fits_is_not_cut),
         cmocka_unit_test(t15_a_device_certificate_of_the_same_ca_cannot_be_the_broker),
         cmocka_unit_test(t15_key_usage_must_let_a_server_sign),
         cmocka_unit_test(t15_weak_keys_are_refused),
