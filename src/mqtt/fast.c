@@ -145,7 +145,7 @@ static inline bool take_ack(struct th_mqtt *mqtt, uint8_t first, const uint8_t *
     const struct th_outbox *outbox = &mqtt->config->outbox;
     struct th_outbox_entry entry;
     uint16_t id = (uint16_t)(body[0] << 8 | body[1]);
-    if (outbox->ops == NULL || !outbox->ops->find(outbox->ctx, id, &entry))
+    if (outbox->ops == NULL || id == 0 || !outbox->ops->find(outbox->ctx, id, &entry))
         return false;
     uint8_t state = first == TH_PUBCOMP ? TH_OUTBOX_RELEASED : TH_OUTBOX_PUBLISHED;
     if (entry.qos != (first == TH_PUBACK ? 1 : 2) || entry.state != state || mqtt->inflight == 0)

@@ -80,7 +80,8 @@ static struct record *search(struct th_outbox_ram *ram, uint16_t id)
  * the one that the hint names. */
 static inline struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
 {
-    if (ram->used == 0)
+    /* 0 marks placeholders, and is no identifier. */
+    if (ram->used == 0 || id == 0)
         return NULL;
     struct record *hinted = record_at(ram, ram->hint);
     return hinted->id == id ? hinted : search(ram, id);

@@ -356,10 +356,11 @@ static bool gather(struct th_mqtt *mqtt, uint32_t want)
     size_t len = want > mqtt->rx_have ? want - mqtt->rx_have : 0;
     if (len > there)
         len = there;
-    if (len > 0)
+    if (len > 0) {
         memcpy(mqtt->config->rx + mqtt->rx_have, mqtt->rx_at, len);
-    mqtt->rx_at += len;
-    mqtt->rx_have += (uint32_t)len;
+        mqtt->rx_at += len;
+        mqtt->rx_have += (uint32_t)len;
+    }
     return mqtt->rx_have >= want;
 }
 

@@ -200,6 +200,8 @@ static const struct vector vectors[] = {
     {"PUBREC, unknown", 4, CONNACK_311 "50 02 0066", "connected" CLOSED},
     {"PUBREC for QoS 1", 4, CONNACK_311 "50 02 0001", "connected" WRONG},
     {"PUBCOMP before PUBREC", 4, CONNACK_311 "70 02 0002", "connected" WRONG},
+    {"PUBCOMP, identifier 0, behind one that is done with", 4,
+     CONNACK_311 "50 02 0002 70 02 0002 70 02 0000", "connected published" WRONG},
     {"PUBREL, unknown", 4, CONNACK_311 "62 02 0044", "connected" CLOSED},
     {"PUBREL with wrong flags", 4, CONNACK_311 "60 02 0044", "connected" BROKEN},
     {"SUBACK", 4, CONNACK_311 "90 04 0003 01 80", "connected subscribed" CLOSED},

@@ -152,6 +152,24 @@ static void a_walk_goes_on_behind_records_removed_under_it(void **state)
     }
 }
 
+/* A PUBCOMP with identifier 0 once found the place of a removed record. */
+static void identifier_0_is_never_found(void **state)
+{
+    (void)state;
+    static struct model model;
+    struct th_outbox_entry entry;
+    uint64_t seed = 5;
+    setup(&model, 1024);
+    for (uint16_t id = 1; id <= 3; id++)
+        assert_true(add(&model, id, 20, &seed));
+    remove_at(&model, 1);
+    const struct th_outbox *outbox = &model.outbox;
+    assert_false(outbox->ops->find(outbox->ctx, 0, &entry));
+    assert_false(outbox->ops->remove(outbox->ctx, 0));
+    assert_false(outbox->ops->set_state(outbox->ctx, 0, TH_OUTBOX_RELEASED));
+    check_all(&model);
+}
+
 static void a_record_takes_its_bytes_and_the_stated_overhead(void **state)
 {
     (void)state;
@@ -224,6 +242,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_keep_order_and_bytes_whatever_is_added_and_removed),
         cmocka_unit_test(a_walk_goes_on_behind_records_removed_under_it),
+        cmocka_unit_test(identifier_0_is_never_found),
         cmocka_unit_test(a_record_takes_its_bytes_and_the_stated_overhead),
         cmocka_unit_test(an_empty_outbox_takes_nothing),
         cmocka_unit_test(a_record_of_the_largest_length_is_refused_not_wrapped),
