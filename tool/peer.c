@@ -311,11 +311,36 @@ static void fill_will(struct peer *peer)
     };
 }
 
+/* What the session announces by itself is no further property: takes it out of them. */
+static uint32_t own_property(struct properties *properties, enum th_mqtt_property_id id,
+                             uint32_t otherwise)
+{
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < properties->count; i++) {
+        if (properties->at[i].id == id)
+            otherwise = properties->at[i].number;
+        else
+            properties->at[kept++] = properties->at[i];
+    }
+    properties->count = kept;
+    return otherwise;
+}
+
+static uint32_t expiry_of(const struct peer_flags *flags)
+{
+    if (!flags->keep_session)
+        return 0;
+    return flags->expiry_s < 0 ? TH_MQTT_SESSION_NEVER_EXPIRES : (uint32_t)flags->expiry_s;
+}
+
 static void fill_mqtt(struct peer *peer)
 {
     const struct peer_flags *flags = &peer->flags;
     bool old = flags->version && strstr(flags->version, "311");
-    const struct properties *properties = &flags->properties.of[PROPERTIES_CONNECT];
+    struct properties *properties = &peer->flags.properties.of[PROPERTIES_CONNECT];
+    uint32_t expiry_s = own_property(properties, TH_MQTT_SESSION_EXPIRY, expiry_of(flags));
+    uint32_t receive = own_property(properties, TH_MQTT_RECEIVE_MAXIMUM, 0);
+    uint32_t largest = own_property(properties, TH_MQTT_MAXIMUM_PACKET_SIZE, 0);
     uint8_t *at = peer->mqtt_memory;
     fill_will(peer);
     peer->mqtt_config = (struct th_mqtt_config){
@@ -328,9 +353,9 @@ static void fill_mqtt(struct peer *peer)
         .password = th_span_str(flags->password),
         .will = flags->will_topic ? &peer->will : NULL,
         .keep_alive_s = (uint16_t)flags->keepalive_s,
-        .session_expiry_s = !flags->keep_session  ? 0
-                            : flags->expiry_s < 0 ? TH_MQTT_SESSION_NEVER_EXPIRES
-                                                  : (uint32_t)flags->expiry_s,
+        .session_expiry_s = expiry_s,
+        .receive_maximum = (uint16_t)receive,
+        .maximum_packet_size = largest,
         .properties = properties->at,
         .property_count = properties->count,
         .rx = at,

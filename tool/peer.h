@@ -55,7 +55,8 @@ size_t peer_options_mqtt(struct option *options, size_t count, struct peer_flags
 #define PEER_PINS_MAX 8
 #define PEER_RX       65536
 #define PEER_OUTBOX   (256 * 1024)
-#define PEER_INBOUND  256
+#define PEER_INBOUND \
+    65535 /* every identifier: mosquitto 2.0.11 overruns a Receive Maximum at QoS 2 */
 
 struct peer {
     struct th_linux *loop;

@@ -9,10 +9,12 @@
 
 static void say_tls(const struct th_tls_info *info, uint32_t took_ms)
 {
-    fprintf(stderr, "TLS 1.%d %s, %s handshake in %u ms, %u bytes received, %u sent; server %s%s\n",
+    fprintf(stderr, "TLS 1.%d %s, %s handshake in %u ms, %u bytes received, %u sent",
             info->version - 0x0301, info->suite_name, info->resumed ? "resumed" : "full", took_ms,
-            info->bytes_in, info->bytes_out, info->server.subject,
-            info->client_certificate ? "; our certificate was sent" : "");
+            info->bytes_in, info->bytes_out);
+    if (info->server.subject[0])
+        fprintf(stderr, "; server %s", info->server.subject);
+    fprintf(stderr, "%s\n", info->client_certificate ? "; our certificate was sent" : "");
 }
 
 static void say_failed(const struct th_link_event *event)

@@ -17,7 +17,7 @@ bool token_key_named(const char *path)
     return strncmp(path, "pkcs11:", 7) == 0;
 }
 
-/* The URI may hold a PIN: errors do not repeat it. */
+/* The URI may hold a PIN: errors do not repeat it, and the engine is kept from printing it. */
 int token_key_load(const char *uri, EVP_PKEY **out)
 {
     ENGINE_load_builtin_engines();
@@ -28,6 +28,7 @@ int token_key_load(const char *uri, EVP_PKEY **out)
                     "apt-get install libengine-pkcs11-openssl",
                     x509_error());
     int code = EXIT_OK;
+    ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 0);
     if (ENGINE_init(engine) != 1) {
         code = fail(EXIT_INPUT,
                     "--key: the PKCS#11 module cannot be used: %s\n"

@@ -103,6 +103,11 @@ pub -t lamp/status -m x -D publish content-type text/plain -D publish response-t
 heard
 check "MQTT 5 properties arrive" json "$scratch/got" "d ->> '$.content_type' = 'text/plain' and
     d ->> '$.response_topic' = 'lamp/to/olga/r' and d ->> '$.correlation_data_hex' = '4142'"
+listen -t lamp/status -W 2 -D connect maximum-packet-size 200
+head -c 1000 /dev/zero | pub -t lamp/status -s
+pub -t lamp/status -m small
+heard
+check "a message larger than our maximum packet size is kept from us" got_is small
 listen -t lamp/status -C 1
 mkfifo "$scratch/fifo"
 exec 9<>"$scratch/fifo"
@@ -209,8 +214,11 @@ module=/usr/lib/softhsm/libsofthsm2.so
 } >/dev/null
 uri="pkcs11:token=thimble;object=lamp;type=private;pin-value=1234"
 PKCS11_MODULE_PATH=$module KEY=$uri check "a key in a PKCS#11 token proves who we are" good
-PKCS11_MODULE_PATH=$module KEY=${uri/1234/9999} check "a wrong PIN is an error that does not repeat it" \
-    bad 3 "no such key, or its PIN is wrong"
+wrong_pin() { # the engine itself leaks then, which is not ours to find
+    ASAN_OPTIONS=detect_leaks=0 PKCS11_MODULE_PATH=$module KEY=${uri/1234/9753} \
+        bad 3 "no such key, or its PIN is wrong" && ! grep -q 9753 "$scratch/refused.err"
+}
+check "a wrong PIN is an error that does not repeat it" wrong_pin
 PKCS11_MODULE_PATH=$module KEY=$uri CERT=$home/devices/pump/device.crt \
     check "a token key of another certificate" bad 3 "does not belong"
 check "BearSSL cannot use a token" refused 2 "BearSSL cannot use" pub --tls-backend bearssl --key "$uri" \
