@@ -3,6 +3,7 @@
 
 #include <lwip/dhcp.h>
 #include <lwip/dns.h>
+#include <lwip/etharp.h>
 #include <lwip/init.h>
 #include <lwip/netif.h>
 #include <lwip/tcp.h>
@@ -224,6 +225,10 @@ static void wire_close(void *ctx, bool orderly)
 
     lwip->wire.pcb = NULL;
     drop_received(lwip);
+    /* Nobody answered: a neighbour's address may be wrong (ARP believes anybody), so it is asked
+     * for anew, and not only after lwIP's five minutes. */
+    if (pcb != NULL && lwip->wire.state == TH_STREAM_OPENING)
+        etharp_cleanup_netif(&lwip->netif);
     if (lwip->wire.state != TH_STREAM_FAILED)
         lwip->wire.state = TH_STREAM_ENDED;
     if (pcb == NULL)

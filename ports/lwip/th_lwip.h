@@ -60,5 +60,7 @@ struct th_net th_lwip_net(struct th_lwip *lwip);
 /* What a port supplies: its network card, as th_lwip_start() takes it. */
 err_t th_machine_card_start(struct netif *netif);
 bool th_machine_card_poll(struct netif *netif);
+/* Frames dropped since the start because lwIP was out of packet buffers. */
+uint32_t th_machine_card_dropped(void);
 
 #endif

@@ -48,6 +48,7 @@ struct descriptor {
 };
 
 static unsigned next_tx, next_rx;
+static uint32_t dropped;
 
 static inline volatile uint32_t *reg(enum reg index)
 {
@@ -96,11 +97,18 @@ static void receive(struct netif *netif, const uint8_t *bytes, uint16_t length)
 {
     struct pbuf *packet = pbuf_alloc(PBUF_RAW, (uint16_t)(length + ETH_PAD_SIZE), PBUF_POOL);
 
-    if (packet == NULL)
+    if (packet == NULL) {
+        dropped++;
         return;
+    }
     pbuf_take_at(packet, bytes, length, ETH_PAD_SIZE);
     if (netif->input(packet, netif) != ERR_OK)
         pbuf_free(packet);
+}
+
+uint32_t th_machine_card_dropped(void)
+{
+    return dropped;
 }
 
 static bool pending(void)

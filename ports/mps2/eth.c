@@ -39,6 +39,13 @@ enum mac { MAC_CR = 1, MAC_ADDRH = 2, MAC_ADDRL = 3 };
 #define FRAMES_A_ROUND 8
 #define CHUNK          64
 
+static uint32_t dropped;
+
+uint32_t th_machine_card_dropped(void)
+{
+    return dropped;
+}
+
 static inline volatile uint32_t *reg(enum reg offset)
 {
     return &MPS2_REG(MPS2_ETH + (uint32_t)offset);
@@ -82,7 +89,9 @@ static void receive(struct netif *netif, uint16_t length)
         if (packet != NULL)
             pbuf_take_at(packet, &word, part, (uint16_t)(at + ETH_PAD_SIZE));
     }
-    if (packet != NULL && netif->input(packet, netif) != ERR_OK)
+    if (packet == NULL)
+        dropped++;
+    else if (netif->input(packet, netif) != ERR_OK)
         pbuf_free(packet);
 }
 

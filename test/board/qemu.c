@@ -18,14 +18,19 @@
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 96
+#define PATHS         16 /* paths that are good at a time */
 
 const struct qemu_machine qemu_lx106 = {"lx106", true};
 const struct qemu_machine qemu_mps2 = {"mps2", false};
 
 static _Noreturn void rig_failed(const struct qemu *qemu, const char *what)
 {
-    fprintf(stderr, "the rig failed: %s (%s)\n", what, strerror(errno));
+    int error = errno, status = 0;
+
+    fprintf(stderr, "the rig failed: %s (%s)\n", what, strerror(error));
     if (qemu != NULL) {
+        if (qemu->pid > 0 && waitpid(qemu->pid, &status, WNOHANG) == qemu->pid)
+            fprintf(stderr, "QEMU has ended: status %#x\n", (unsigned)status);
         fprintf(stderr, "console:\n%.*s\n", (int)qemu->length, qemu->text);
         if (qemu->pid > 0)
             kill(qemu->pid, SIGKILL);
@@ -51,9 +56,9 @@ static long now_ms(void)
 
 static const char *image_path(const struct qemu_machine *machine, const char *name)
 {
-    static char paths[4][512];
+    static char paths[PATHS][512];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % PATHS];
 
     snprintf(path, sizeof(paths[0]), "%s/%s/%s", TH_BOARDS, machine->name, name);
     return path;
@@ -61,9 +66,9 @@ static const char *image_path(const struct qemu_machine *machine, const char *na
 
 const char *qemu_path(const struct qemu *qemu, const char *name)
 {
-    static char paths[4][512];
+    static char paths[PATHS][512];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % PATHS];
 
     snprintf(path, sizeof(paths[0]), "%s/%s", qemu->folder, name);
     return path;
@@ -159,11 +164,47 @@ static void semihosting_words(struct words *words, const char *const *parameters
     add(words, text);
 }
 
+static void network_words(struct words *words, const struct qemu *qemu)
+{
+    add(words, "-nic");
+    add(words, qemu->machine->has_flash ? "user,model=open_eth,id=net" : "user,id=net");
+}
+
+/* Two filters beside the board's network: frames of ours go to the board alone, never to the host's
+ * side, whose code is not what we test. */
+static void tap_words(struct words *words, const struct qemu *qemu, char *out, char *in,
+                      size_t room)
+{
+    snprintf(out, room, "socket,id=out,server=on,wait=off,path=%s", qemu_path(qemu, "tap-out"));
+    snprintf(in, room, "socket,id=in,server=on,wait=off,path=%s", qemu_path(qemu, "tap-in"));
+    const char *const filters[] = {
+        "-chardev", out,
+        "-chardev", in,
+        "-object",  "filter-mirror,id=mirror,netdev=net,queue=all,outdev=out",
+        "-object",  "filter-redirector,id=inject,netdev=net,queue=tx,indev=in",
+        NULL};
+    add_all(words, filters);
+}
+
+static int connect_unix(struct qemu *qemu, const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", qemu_path(qemu, name));
+    for (int i = 0; connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) != 0; i++) {
+        if (i == 500)
+            rig_failed(qemu, "QEMU does not open a socket");
+        usleep(10000);
+    }
+    return socket_fd;
+}
+
 void qemu_start(struct qemu *qemu, const char *const *parameters, const char *const *options)
 {
     static const char *const always[] = {"-display", "none",  "-monitor", "none",
                                          "-serial",  "stdio", NULL};
-    char drive[600], semihosting[4096], qmp[600];
+    char drive[600], semihosting[4096], qmp[600], tap_out[600], tap_in[600];
     struct words words = {.count = 0};
     int out[2], in[2];
 
@@ -173,8 +214,9 @@ void qemu_start(struct qemu *qemu, const char *const *parameters, const char *co
     snprintf(qmp, sizeof(qmp), "unix:%s,server=on,wait=off", qemu_path(qemu, "qmp"));
     add(&words, "-qmp");
     add(&words, qmp);
-    add(&words, "-nic");
-    add(&words, qemu->machine->has_flash ? "user,model=open_eth,id=net" : "user,id=net");
+    network_words(&words, qemu);
+    if (qemu->tapped)
+        tap_words(&words, qemu, tap_out, tap_in, sizeof(tap_in));
     add_all(&words, options);
 
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(in, O_CLOEXEC) != 0)
@@ -195,7 +237,11 @@ void qemu_start(struct qemu *qemu, const char *const *parameters, const char *co
     qemu->input = in[1];
     qemu->length = qemu->looked = 0;
     qemu->text[0] = '\0';
-    qemu->qmp = -1;
+    qemu->qmp = qemu->tap_in = qemu->tap_out = -1;
+    if (qemu->tapped) {
+        qemu->tap_out = connect_unix(qemu, "tap-out");
+        qemu->tap_in = connect_unix(qemu, "tap-in");
+    }
 }
 
 /* False at the end of the console. */
@@ -251,6 +297,10 @@ static int finish(struct qemu *qemu)
     close(qemu->input);
     if (qemu->qmp >= 0)
         close(qemu->qmp);
+    qemu_tap_deaf(qemu);
+    if (qemu->tap_in >= 0)
+        close(qemu->tap_in);
+    qemu->tap_in = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -272,19 +322,6 @@ void qemu_kill(struct qemu *qemu)
     while (read_console(qemu, 1000))
         continue;
     finish(qemu);
-}
-
-static void connect_qmp(struct qemu *qemu)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", qemu_path(qemu, "qmp"));
-    qemu->qmp = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    for (int i = 0; connect(qemu->qmp, (struct sockaddr *)&address, sizeof(address)) != 0; i++) {
-        if (i == 500)
-            rig_failed(qemu, "QEMU does not open its QMP socket");
-        usleep(10000);
-    }
 }
 
 /* Answers and events are lines of JSON; a command is done when its "return" has come. */
@@ -319,10 +356,53 @@ static void execute(struct qemu *qemu, const char *command, const char *argument
 void qemu_command(struct qemu *qemu, const char *command, const char *arguments)
 {
     if (qemu->qmp < 0) {
-        connect_qmp(qemu);
+        qemu->qmp = connect_unix(qemu, "qmp");
         execute(qemu, "qmp_capabilities", NULL);
     }
     execute(qemu, command, arguments);
+}
+
+static bool read_whole(int fd, uint8_t *into, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t got = read(fd, into + done, len - done);
+        if (got <= 0)
+            return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+/* Each frame is preceded by its length, four bytes, the highest first. */
+size_t qemu_tap_read(struct qemu *qemu, uint8_t *frame, size_t room, int timeout_ms)
+{
+    struct pollfd wait = {.fd = qemu->tap_out, .events = POLLIN};
+    uint8_t head[4];
+
+    if (poll(&wait, 1, timeout_ms) <= 0)
+        return 0;
+    if (!read_whole(qemu->tap_out, head, sizeof(head)))
+        rig_failed(qemu, "the tap has ended");
+    size_t len = (size_t)head[2] << 8 | head[3];
+    if (len > room || !read_whole(qemu->tap_out, frame, len))
+        rig_failed(qemu, "the tap is out of step");
+    return len;
+}
+
+void qemu_tap_deaf(struct qemu *qemu)
+{
+    if (qemu->tap_out >= 0)
+        close(qemu->tap_out);
+    qemu->tap_out = -1;
+}
+
+void qemu_tap_write(struct qemu *qemu, const uint8_t *frame, size_t len)
+{
+    uint8_t whole[4 + 2048] = {0, 0, (uint8_t)(len >> 8), (uint8_t)len};
+
+    memcpy(whole + 4, frame, len);
+    if (write(qemu->tap_in, whole, len + 4) != (ssize_t)len + 4)
+        rig_failed(qemu, "no frame can be sent");
 }
 
 long qemu_cpu_ms(const struct qemu *qemu)

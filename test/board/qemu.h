@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define QEMU_CONSOLE_MAX (256 * 1024)
@@ -29,6 +30,9 @@ struct qemu {
     char folder[256]; /* made by qemu_prepare(), removed by qemu_clear() */
     pid_t pid;        /* 0: not running */
     int console, input, qmp;
+    bool tapped; /* set before qemu_start(): the frames on the board's wire can be read and added to
+                  */
+    int tap_in, tap_out;
     size_t length, looked; /* of the text, and how far qemu_expect() has come */
     char text[QEMU_CONSOLE_MAX];
 };
@@ -39,7 +43,7 @@ void qemu_prepare(struct qemu *qemu, const struct qemu_machine *machine, const c
                   const char *second);
 void qemu_clear(struct qemu *qemu);
 
-/* "<folder>/<name>", valid until the next call but three. */
+/* "<folder>/<name>", valid until fifteen more calls. */
 const char *qemu_path(const struct qemu *qemu, const char *name);
 
 /* Starts the emulator on what qemu_prepare() made. `parameters` and `options` (of QEMU, each one
@@ -60,6 +64,13 @@ void qemu_kill(struct qemu *qemu);
 
 /* One QMP command, for example "system_reset", with `arguments` as JSON or NULL. */
 void qemu_command(struct qemu *qemu, const char *command, const char *arguments);
+
+/* With `tapped`: the next frame that the board sent or was sent, but not ours; 0 when there is none
+ * within `timeout_ms`. QEMU waits for the reader: be deaf when you read no more. */
+size_t qemu_tap_read(struct qemu *qemu, uint8_t *frame, size_t room, int timeout_ms);
+void qemu_tap_deaf(struct qemu *qemu);
+/* A frame of at most 2,048 bytes to the board. */
+void qemu_tap_write(struct qemu *qemu, const uint8_t *frame, size_t len);
 
 /* CPU time the emulator has used, milliseconds. */
 long qemu_cpu_ms(const struct qemu *qemu);
