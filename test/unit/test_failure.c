@@ -129,6 +129,28 @@ static void a_peers_text_reaches_the_line_without_control_characters(void **stat
         assert_in_range(*c, 0x20, 0x7E);
 }
 
+static void every_byte_is_shown_as_itself_or_as_a_question_mark(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        uint8_t byte = (uint8_t)c;
+        struct th_failure failure = th_failure_of(TH_ERR_MQTT_CLOSED);
+        th_failure_name(&failure, th_span_of(&byte, 1));
+        assert_int_equal(failure.name[0], c >= ' ' && c <= '~' ? c : '?');
+    }
+}
+
+static void dates_are_evidence_about_a_certificate_only_and_each_alone_is_shown(void **state)
+{
+    (void)state;
+    struct th_failure failure = th_failure_of(TH_ERR_DATE_NOT_YET);
+    failure.not_before_s = 86400;
+    assert_text(&failure, "date: a certificate in the chain is not valid yet (valid 1970-01-02 to "
+                          "1970-01-01)");
+    failure.error = TH_ERR_TCP_RESET;
+    assert_text(&failure, "tcp: the peer reset the connection");
+}
+
 static void a_name_that_is_too_long_ends_in_dots(void **state)
 {
     (void)state;
@@ -262,6 +284,8 @@ int main(void)
         cmocka_unit_test(an_expired_certificate_is_shown_with_its_name_and_utc_dates),
         cmocka_unit_test(alerts_reason_codes_numbers_and_sizes_are_named),
         cmocka_unit_test(a_peers_text_reaches_the_line_without_control_characters),
+        cmocka_unit_test(every_byte_is_shown_as_itself_or_as_a_question_mark),
+        cmocka_unit_test(dates_are_evidence_about_a_certificate_only_and_each_alone_is_shown),
         cmocka_unit_test(a_name_that_is_too_long_ends_in_dots),
         cmocka_unit_test(two_hundred_and_fifty_six_bytes_hold_every_text),
         cmocka_unit_test(a_text_is_cut_at_every_room_and_never_written_beyond),
