@@ -119,7 +119,7 @@ static struct {
     struct th_trust trust;
     struct th_tls_config tls_config;
     bool warm, repeat;
-    uint32_t patience_ms;
+    uint32_t handshake_ms, answer_ms;
 
     struct th_broker broker;
     struct th_link_config link_config;
@@ -179,8 +179,10 @@ static void take(const char *key, const char *value)
         snprintf(client.alpn, sizeof client.alpn, "%s", value);
     else if (strcmp(key, "fragment") == 0)
         client.tls_config.fragment_length = (enum th_fragment_length)atoi(value);
-    else if (strcmp(key, "patience") == 0)
-        client.patience_ms = (uint32_t)atoi(value);
+    else if (strcmp(key, "handshake_ms") == 0)
+        client.handshake_ms = (uint32_t)atoi(value);
+    else if (strcmp(key, "answer_ms") == 0)
+        client.answer_ms = (uint32_t)atoi(value);
     else if (strcmp(key, "warm") == 0)
         client.warm = true;
     else if (strcmp(key, "repeat") == 0)
@@ -194,7 +196,7 @@ static void configure_defaults(void)
     client.certificate = client.identity.key = (struct th_span){NULL, 0};
     client.name[0] = client.alpn[0] = '\0';
     client.warm = client.repeat = false;
-    client.patience_ms = LONG_MS;
+    client.handshake_ms = client.answer_ms = LONG_MS;
     client.trust = (struct th_trust){.anchors = &client.anchor, .anchor_count = 1};
     client.trust.clock = (struct th_clock_view){TH_CLOCK_TRUSTED, 0, time(NULL)};
     client.tls_config = (struct th_tls_config){.trust = &client.trust, .board = &client.board};
@@ -251,7 +253,7 @@ static void configure(bool openssl)
     client.mqtt_config = (struct th_mqtt_config){.version = &th_mqtt_v311,
                                                  .client_id = TH_SPAN("device"),
                                                  .clean_start = true,
-                                                 .answer_timeout_ms = client.patience_ms,
+                                                 .answer_timeout_ms = client.answer_ms,
                                                  .rx = client.mqtt_rx,
                                                  .rx_room = sizeof client.mqtt_rx};
     client.link_config =
@@ -264,7 +266,7 @@ static void configure(bool openssl)
                                 .session = client.session,
                                 .session_room = sizeof client.session,
                                 .session_len = &client.session_len,
-                                .times = {.handshake_ms = client.patience_ms}};
+                                .times = {.handshake_ms = client.handshake_ms}};
 }
 
 /* True when this event settles the outcome. */

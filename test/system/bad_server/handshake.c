@@ -215,7 +215,7 @@ static void connack_none(struct scene *scene)
 {
     if (scene->mended)
         return;
-    scene->patience_ms = 1500;
+    scene->answer_ms = 1500;
     scene->broker = say_nothing;
 }
 

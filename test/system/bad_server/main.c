@@ -28,9 +28,23 @@ struct cert *scene_keep(struct scene *scene, struct cert cert)
     return &scene->certs[scene->cert_count++];
 }
 
+/* RSA keys take their time to make; one of each size will do. */
+static EVP_PKEY *rsa_keys[2];
+
+static EVP_PKEY *rsa_key(const char *kind)
+{
+    EVP_PKEY **key = &rsa_keys[strcmp(kind, "RSA-1024") == 0];
+    if (*key == NULL)
+        *key = cert_key(kind);
+    return *key;
+}
+
 struct cert *scene_cert(struct scene *scene, const struct cert_spec *spec)
 {
-    return scene_keep(scene, cert_make(spec));
+    struct cert_spec other = *spec;
+    if (spec->key != NULL && strncmp(spec->key, "RSA-", 4) == 0)
+        other.use_key = rsa_key(spec->key);
+    return scene_keep(scene, cert_make(&other));
 }
 
 struct cert_spec scene_good_leaf(const struct scene *scene)
@@ -129,8 +143,10 @@ static void tell(const struct scene *scene, unsigned port)
         printf("alpn %s\n", scene->client_alpn);
     if (scene->fragment)
         printf("fragment %u\n", scene->fragment);
-    if (scene->patience_ms)
-        printf("patience %u\n", scene->patience_ms);
+    if (scene->handshake_ms)
+        printf("handshake_ms %u\n", scene->handshake_ms);
+    if (scene->answer_ms)
+        printf("answer_ms %u\n", scene->answer_ms);
     if (scene->floor_s)
         printf("floor %lld\n", (long long)scene->floor_s);
     printf("%s%sready\n", scene->warm ? "warm\n" : "", scene->repeat ? "repeat\n" : "");
@@ -215,6 +231,8 @@ int main(void)
             run_case(id, variant, version, &child);
     }
     end_child(child);
+    EVP_PKEY_free(rsa_keys[0]);
+    EVP_PKEY_free(rsa_keys[1]);
     cert_free(&device);
     cert_free(&device_ca);
     cert_free(&server_ca);

@@ -58,8 +58,9 @@ struct scene {
     const struct cert *pinned;        /* its key */
     const struct cert *sha256, *sha1; /* its fingerprint */
     bool fingerprint_instead, no_identity, warm, repeat;
-    int64_t floor_s;                /* not 0: this is all that is known of the time */
-    unsigned fragment, patience_ms; /* how long the client waits; 0: long */
+    int64_t floor_s; /* not 0: this is all that is known of the time */
+    unsigned fragment;
+    unsigned handshake_ms, answer_ms; /* how long the client waits for each; 0: long */
 
     struct cert certs[CERTS_MAX]; /* what is to be freed */
     int cert_count;

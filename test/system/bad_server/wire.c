@@ -304,7 +304,7 @@ bool scene_of_wire(struct scene *scene)
         scene->warm = rows[i].from_client == change_suite;
         scene->repeat = scene->no_tickets = rows[i].from_server == cut;
         bool is_silent = rows[i].speak == silence || rows[i].from_server == stall;
-        scene->patience_ms = is_silent && !scene->mended ? 1500 : 0;
+        scene->handshake_ms = is_silent && !scene->mended ? 1500 : 0;
         if (scene->mended)
             return true;
         scene->speak = rows[i].speak;
