@@ -157,8 +157,8 @@ static void show_text(const struct home *home, const struct broker *broker)
     say_file(home_path(home, "broker/clients.crl").text, "revoked certificates");
     say_file(home_path(home, "broker/recovery-ca.crt").text, "the same for recovery,");
     say_file(home_path(home, "broker/recovery.crl").text, "by birth certificates alone");
-    say("Next: %sthimble broker run%s, then %sthimble device enrol lamp%s", term_out(TERM_CYAN),
-        term_out(TERM_PLAIN), term_out(TERM_CYAN), term_out(TERM_PLAIN));
+    say("Next: %sthimble broker run%s%s, then %sthimble device enrol lamp%s%s", term_out(TERM_CYAN),
+        home->flag, term_out(TERM_PLAIN), term_out(TERM_CYAN), home->flag, term_out(TERM_PLAIN));
 }
 
 static void show_json(const struct home *home, const struct broker *broker)

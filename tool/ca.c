@@ -113,7 +113,7 @@ static void show_made(struct home *home)
         say_file(home_authority_path(home, which, "key").text, "its private key: keep it secret");
     }
     say_file(home_path(home, "registry.db").text, "what was issued and revoked");
-    say("Next: %sthimble broker init%s", term_out(TERM_CYAN), term_out(TERM_PLAIN));
+    say("Next: %sthimble broker init%s%s", term_out(TERM_CYAN), home->flag, term_out(TERM_PLAIN));
 }
 
 static int ca_json(struct home *home);

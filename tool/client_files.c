@@ -320,14 +320,23 @@ void client_next(struct home *home, const char *kind, const char *name)
     bool device = strcmp(kind, "device") == 0;
     if (!registry_get(&home->registry, "broker.host", host) ||
         !registry_get(&home->registry, device ? "broker.port" : "broker.user_port", port)) {
-        say("Next: %sthimble broker init%s", term_out(TERM_CYAN), term_out(TERM_PLAIN));
+        say("Next: %sthimble broker init%s%s", term_out(TERM_CYAN), home->flag,
+            term_out(TERM_PLAIN));
         return;
     }
     struct path folder = path_in(home, kind, name, NULL);
-    say("Next: %smosquitto_%s -h %s -p %s --cafile %s/ca.crt --cert %s/%s.crt --key %s/%s.key -V "
-        "mqttv5 -t '%s%s'%s",
-        term_out(TERM_CYAN), device ? "pub" : "sub", host, port, folder.text, folder.text, kind,
-        folder.text, kind, device ? name : "+", device ? "/status' -m 'hello" : "/status",
+    if (device)
+        say("Next: %sthimble pub --as %s%s -t %s/status -m hello%s", term_out(TERM_CYAN), name,
+            home->flag, name, term_out(TERM_PLAIN));
+    else
+        say("Next: %sthimble sub --as %s%s -t '+/status' -v%s", term_out(TERM_CYAN), name,
+            home->flag, term_out(TERM_PLAIN));
+    const char *quote = term_quote(folder.text);
+    say("Any other MQTT client joins with the same files:\n"
+        "  %smosquitto_sub -h %s -p %s --cafile %s%s/ca.crt%s --cert %s%s/%s.crt%s "
+        "--key %s%s/%s.key%s -t '%s%s'%s",
+        term_out(TERM_CYAN), host, port, quote, folder.text, quote, quote, folder.text, kind, quote,
+        quote, folder.text, kind, quote, device ? name : "+", device ? "/from/#" : "/status",
         term_out(TERM_PLAIN));
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -25,7 +26,7 @@ static struct path chosen(const char *dir)
     return path_of("%s/.thimble", user && *user ? user : ".");
 }
 
-static int make_absolute(struct home *home, const char *dir)
+static int make_absolute(struct home *home, const char *dir, bool named)
 {
     char resolved[PATH_MAX];
     if (!realpath(dir, resolved))
@@ -35,6 +36,9 @@ static int make_absolute(struct home *home, const char *dir)
         return fail(EXIT_INPUT, "the path of the state directory is too long or has line ends\n"
                                 "name another one with --dir");
     memcpy(home->dir, resolved, strlen(resolved) + 1);
+    if (named)
+        snprintf(home->flag, sizeof home->flag, " --dir %s%s%s", term_quote(home->dir), home->dir,
+                 term_quote(home->dir));
     struct stat status;
     if (stat(resolved, &status) == 0 && !S_ISDIR(status.st_mode))
         return fail(EXIT_INPUT, "%s is not a directory\nname another one with --dir", dir);
@@ -48,7 +52,7 @@ int home_find(struct home *home, const char *dir)
     memset(home, 0, sizeof *home);
     home->lock = -1;
     struct path path = chosen(dir);
-    return make_absolute(home, path.text);
+    return make_absolute(home, path.text, dir != NULL);
 }
 
 int home_open(struct home *home, const char *dir, bool create)
@@ -58,7 +62,7 @@ int home_open(struct home *home, const char *dir, bool create)
     struct path path = chosen(dir);
     int code = create ? files_directory(path.text) : EXIT_OK;
     if (code == EXIT_OK)
-        code = make_absolute(home, path.text);
+        code = make_absolute(home, path.text, dir != NULL);
     if (code != EXIT_OK)
         return code;
     struct path registry = home_path(home, "registry.db");

@@ -16,7 +16,8 @@
 #define HOME_DAY_S         INT64_C(86400)
 
 struct home {
-    char dir[768]; /* absolute */
+    char dir[768];  /* absolute */
+    char flag[780]; /* " --dir DIR" where it was given so, for the next commands to type; else "" */
     struct registry registry;
     int lock; /* -1: none */
 };

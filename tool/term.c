@@ -120,6 +120,11 @@ int fail(int code, const char *format, ...)
     return code;
 }
 
+const char *term_quote(const char *path)
+{
+    return strpbrk(path, " \t\"$&;()*?[]<>|\\`!#~{}") ? "'" : "";
+}
+
 const char *term_date(int64_t at_s, char into[24])
 {
     time_t at = (time_t)at_s;

@@ -41,6 +41,10 @@ void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Gives back `code`. With --json, stdout gets {"error": …} as well. */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a path must stand between in a command that is to be pasted: "'", or "" where it needs
+ * nothing. */
+const char *term_quote(const char *path);
+
 /* "2026-11-20 11:38:12Z"; `into` has room for 24. */
 const char *term_date(int64_t at_s, char into[24]);
 

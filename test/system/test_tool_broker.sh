@@ -95,6 +95,14 @@ check "nor with another CA's certificate" not connects "$port" --cafile "$ca" --
 check "the log says in words who was refused, and why" sh -c \
     "grep -q 'without a certificate and was refused' $log && grep -q 'spoke no TLS' $log &&
      grep -q 'not of the device CA' $log"
+next_of() { sed -n "s/^$1//p" "$scratch/enrolled" | sed "s/^ *//"; }
+"$thimble" device enrol newcomer >"$scratch/enrolled"
+check "the command device enrol says next works as it is printed" \
+    env PATH="$THIMBLE_BUILD/tool:$PATH" bash -c "$(next_of Next:)"
+"$thimble" user add uma >"$scratch/enrolled"
+check "and the one of user add" env PATH="$THIMBLE_BUILD/tool:$PATH" bash -c "$(next_of Next:) -C 1 -W 5"
+check "and another client joins as it says" \
+    bash -c "timeout 5 $(sed -n 's/^  mosquitto_sub/mosquitto_sub/p' "$scratch/enrolled") -C 1"
 check "a user added now" "$thimble" user add nora --role operator
 check "is connected by the running broker at once" listen_as nora -t '+/status'
 check "and has its rights" got nora "lamp/status on-line"
