@@ -72,6 +72,7 @@ static void free_if_unused(struct sim_connection *connection)
     *at = connection->next;
     for (int i = 0; i <= SIM_ALIASES_MAX; i++)
         free((void *)(uintptr_t)connection->aliases[i].at);
+    free(connection->will);
     free(connection->in.bytes);
     free(connection->out.bytes);
     free(connection);
@@ -110,6 +111,7 @@ void sim_close(struct sim_connection *connection, bool orderly)
         if (!session->lasts)
             end_session(connection->broker, session);
     }
+    sim_will(connection);
     later(connection, 0, let_go, 0);
 }
 
@@ -185,7 +187,8 @@ static void send_publish(struct sim_connection *connection, const struct sim_mes
     if (connection->version == 5)
         sim_out_u8(&packet, 0);
     sim_out_bytes(&packet, message->payload);
-    sim_out_packet(&packet, 0, SIM_PUBLISH, (uint8_t)(message->qos << 1 | (again ? 8 : 0)));
+    sim_out_packet(&packet, 0, SIM_PUBLISH,
+                   (uint8_t)(message->qos << 1 | (again ? 8 : 0) | (message->retained ? 1 : 0)));
     sim_send(connection, &packet, 0);
 }
 
@@ -319,6 +322,7 @@ void th_sim_broker_free(struct th_sim_broker *broker)
 {
     th_sim_broker_stop(broker);
     forget_all(broker);
+    sim_kept_free_all(broker);
     while (broker->connections != NULL) {
         broker->connections->events = 0;
         free_if_unused(broker->connections);
@@ -339,8 +343,11 @@ const struct th_sim_broker_stats *th_sim_broker_stats(const struct th_sim_broker
 void th_sim_broker_stop(struct th_sim_broker *broker)
 {
     th_sim_address(broker->sim, &broker->address, TH_SIM_REFUSES, NULL, NULL);
-    for (struct sim_connection *at = broker->connections; at != NULL; at = at->next)
+    for (struct sim_connection *at = broker->connections; at != NULL; at = at->next) {
+        free(at->will); /* a broker that dies publishes nothing */
+        at->will = NULL;
         sim_close(at, false);
+    }
 }
 
 void th_sim_broker_start(struct th_sim_broker *broker, bool keep_sessions)
@@ -395,4 +402,10 @@ uint32_t th_sim_broker_connected(const struct th_sim_broker *broker)
     for (const struct sim_connection *at = broker->connections; at != NULL; at = at->next)
         count += at->session != NULL;
     return count;
+}
+
+bool th_sim_broker_has(const struct th_sim_broker *broker, const char *client_id)
+{
+    const struct sim_session *session = session_of(broker, client_id);
+    return session != NULL && session->connection != NULL;
 }

@@ -5,7 +5,8 @@
  * the same way would never be seen. It is strict: whatever a client does that the specification
  * forbids is counted, and the first time is remembered in words.
  *
- * Not in it: retained messages, wills, shared subscriptions, enhanced authentication.
+ * Not in it: message expiry, subscription identifiers and options, shared subscriptions, enhanced
+ * authentication.
  */
 #ifndef THIMBLE_SIM_BROKER_H
 #define THIMBLE_SIM_BROKER_H
@@ -63,7 +64,8 @@ uint32_t th_sim_broker_waiting(const struct th_sim_broker *broker, const char *c
 uint32_t th_sim_broker_unreleased(const struct th_sim_broker *broker, const char *client_id);
 void th_sim_broker_forget(struct th_sim_broker *broker, const char *client_id);
 
-/* Connections that have had their CONNACK. */
+/* Connections that have had their CONNACK, and whether that client has one. */
 uint32_t th_sim_broker_connected(const struct th_sim_broker *broker);
+bool th_sim_broker_has(const struct th_sim_broker *broker, const char *client_id);
 
 #endif

@@ -53,7 +53,8 @@ static void send_connack(struct sim_connection *connection, bool present, uint8_
 
 struct connect {
     uint8_t version, flags;
-    struct th_span client_id;
+    struct th_span client_id, will_topic, will_payload;
+    uint32_t will_delay_s;
     struct sim_properties properties;
 };
 
@@ -72,9 +73,9 @@ static bool read_connect(struct sim_connection *connection, struct sim_in *in, s
     out->client_id = sim_in_text(in);
     if ((out->flags & 4) != 0) {
         if (out->version == 5)
-            sim_in_properties(in);
-        sim_in_text(in);
-        sim_in_text(in);
+            out->will_delay_s = sim_in_properties(in).will_delay_s;
+        out->will_topic = sim_in_text(in);
+        out->will_payload = sim_in_text(in);
     }
     if ((out->flags & 0x80) != 0)
         sim_in_text(in);
@@ -88,6 +89,17 @@ static bool read_connect(struct sim_connection *connection, struct sim_in *in, s
 static uint16_t smaller_limit(uint16_t a, uint16_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void keep_will(struct sim_connection *connection, const struct connect *connect,
+                      const char *client_id)
+{
+    struct sim_kept *will = sim_kept_new(connection->broker, connect->will_topic,
+                                         connect->will_payload, connect->flags >> 3 & 3);
+    will->retain = (connect->flags & 0x20) != 0;
+    will->delay_s = connect->will_delay_s;
+    memcpy(will->client_id, client_id, sizeof will->client_id);
+    connection->will = will;
 }
 
 static bool on_connect(struct sim_connection *connection, struct sim_in *in)
@@ -116,6 +128,8 @@ static bool on_connect(struct sim_connection *connection, struct sim_in *in)
         smaller_limit(most != 0 ? most : INFLIGHT_DEFAULT, connect.properties.receive_maximum);
     connection->session->lasts =
         connect.version == 4 ? !clean : connect.properties.session_expiry_s > 0;
+    if ((connect.flags & 4) != 0)
+        keep_will(connection, &connect, client_id);
     broker->stats.connacks++;
     send_connack(connection, present, 0);
     sim_resend(connection->session);
@@ -145,9 +159,12 @@ static bool resolve_alias(struct sim_connection *connection, uint16_t alias, str
 }
 
 static void take_message(struct sim_connection *connection, struct th_span topic,
-                         struct th_span payload, uint8_t qos)
+                         struct th_span payload, uint8_t flags)
 {
     struct th_sim_broker *broker = connection->broker;
+    uint8_t qos = flags >> 1 & 3;
+    if ((flags & 1) != 0)
+        sim_retain(broker, topic, payload, qos);
     broker->stats.publishes++;
     if (broker->options.message != NULL)
         broker->options.message(broker->options.ctx, connection->session->client_id, topic, payload,
@@ -173,7 +190,7 @@ static bool on_publish_2(struct sim_connection *connection, uint8_t flags, uint1
         return sim_violation(connection, "an identifier in use for another message");
     if (!known) {
         sim_session_inbound_add(session, id);
-        take_message(connection, topic, payload, 2);
+        take_message(connection, topic, payload, flags);
     }
     send_answer(connection, SIM_PUBREC, id, 0, 0);
     return true;
@@ -198,7 +215,7 @@ static bool on_publish(struct sim_connection *connection, uint8_t flags, struct 
         return false;
     if (qos == 2)
         return on_publish_2(connection, flags, id, topic, payload);
-    take_message(connection, topic, payload, qos);
+    take_message(connection, topic, payload, flags);
     if (qos == 1)
         send_answer(connection, SIM_PUBACK, id, 0, 1);
     return true;
@@ -259,6 +276,7 @@ static bool on_subscribe(struct sim_connection *connection, struct sim_in *in, b
         sim_in_properties(in);
         sim_out_u8(&packet, 0);
     }
+    struct sim_in filters = *in;
     bool any = in->len > 0;
     while (in->len > 0 && !in->bad) {
         struct th_span filter = sim_in_text(in);
@@ -276,6 +294,10 @@ static bool on_subscribe(struct sim_connection *connection, struct sim_in *in, b
     sim_send(connection, &packet, 0);
     if (in->bad || !any || id == 0)
         return sim_violation(connection, "SUBSCRIBE or UNSUBSCRIBE that does not add up");
+    while (subscribe && filters.len > 0) {
+        struct th_span filter = sim_in_text(&filters);
+        sim_send_retained(connection, filter, sim_in_u8(&filters) & 3);
+    }
     return true;
 }
 
@@ -307,7 +329,12 @@ bool sim_handle(struct sim_connection *connection, uint8_t first, struct th_span
         sim_send(connection, &packet, 0);
         return true;
     }
-    case SIM_DISCONNECT: return false;
+    case SIM_DISCONNECT:
+        if (in.len == 0 || sim_in_u8(&in) != 4) { /* 5.0: disconnect with will message */
+            free(connection->will);
+            connection->will = NULL;
+        }
+        return false;
     default: return sim_violation(connection, "a packet that only a server sends");
     }
 }

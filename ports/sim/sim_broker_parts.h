@@ -10,6 +10,17 @@
 
 #define SIM_ALIASES_MAX 16
 
+/* A message kept for who comes later: a last will, or a retained one. */
+struct sim_kept {
+    struct sim_kept *next;
+    struct th_sim_broker *broker;
+    struct th_span topic, payload; /* in the same block of memory */
+    uint8_t qos;
+    bool retain;
+    char client_id[64]; /* whose will it is */
+    uint32_t delay_s;
+};
+
 struct sim_connection {
     struct sim_connection *next;
     struct th_sim_broker *broker;
@@ -17,7 +28,8 @@ struct sim_connection {
     struct sim_session *session; /* NULL before CONNECT */
     uint8_t version;
     uint16_t inflight_max;
-    uint32_t unanswered; /* QoS 1 and 2 from the client, until the answer that ends it has left */
+    uint32_t unanswered;   /* QoS 1 and 2 from the client, until the answer that ends it has left */
+    struct sim_kept *will; /* NULL: none */
     struct sim_out in, out;
     size_t may_leave;  /* of `out`: its delay is over */
     uint64_t leave_at; /* of the latest packet */
@@ -33,6 +45,7 @@ struct th_sim_broker {
     struct th_sim_broker_options options;
     struct th_sim_broker_stats stats;
     struct sim_connection *connections;
+    struct sim_kept *retained, *wills; /* wills: those whose delay runs */
     struct sim_session *sessions[SIM_BUCKETS];
 };
 
@@ -59,6 +72,23 @@ bool sim_enter_session(struct sim_connection *connection, const char *client_id,
 /* To all who have subscribed. */
 bool sim_route(struct th_sim_broker *broker, struct th_span topic, struct th_span payload,
                uint8_t qos);
+
+/* ---- sim_broker_kept.c ---- */
+
+struct sim_kept *sim_kept_new(struct th_sim_broker *broker, struct th_span topic,
+                              struct th_span payload, uint8_t qos);
+
+/* In the place of an earlier one; an empty payload removes that. */
+void sim_retain(struct th_sim_broker *broker, struct th_span topic, struct th_span payload,
+                uint8_t qos);
+
+/* The retained messages a new subscription brings. */
+void sim_send_retained(struct sim_connection *connection, struct th_span filter, uint8_t qos);
+
+/* The connection is gone without DISCONNECT: its will is published, after its delay. */
+void sim_will(struct sim_connection *connection);
+
+void sim_kept_free_all(struct th_sim_broker *broker);
 
 /* ---- sim_broker_packets.c ---- */
 

@@ -75,7 +75,6 @@ static void skip_property(struct sim_in *in, uint8_t id)
     case 0x13:
     case 0x22: sim_in_u16(in); break;
     case 0x02:
-    case 0x18:
     case 0x27: sim_in_u32(in); break;
     case 0x0B: in_length(in); break;
     case 0x26:
@@ -97,14 +96,15 @@ static void skip_property(struct sim_in *in, uint8_t id)
 
 struct sim_properties sim_in_properties(struct sim_in *in)
 {
-    struct sim_properties found = {.has_session_expiry = false};
+    struct sim_properties found = {.session_expiry_s = 0};
     struct th_span all = take(in, in_length(in));
     struct sim_in rest = {all.at, all.len, false};
     while (rest.len > 0 && !rest.bad) {
         uint8_t id = sim_in_u8(&rest);
         if (id == 0x11) {
-            found.has_session_expiry = true;
             found.session_expiry_s = sim_in_u32(&rest);
+        } else if (id == 0x18) {
+            found.will_delay_s = sim_in_u32(&rest);
         } else if (id == 0x21) {
             found.receive_maximum = sim_in_u16(&rest);
         } else if (id == 0x23) {

@@ -42,8 +42,7 @@ struct th_span sim_in_text(struct sim_in *in); /* two bytes of length, then so m
 
 /* Properties the broker acts on; the others are read over. */
 struct sim_properties {
-    bool has_session_expiry;
-    uint32_t session_expiry_s;
+    uint32_t session_expiry_s, will_delay_s;
     uint16_t receive_maximum, alias; /* 0: none */
 };
 struct sim_properties sim_in_properties(struct sim_in *in);

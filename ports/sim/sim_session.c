@@ -67,7 +67,7 @@ static struct th_span behind_level(struct th_span text, size_t level)
 }
 
 /* MQTT 3.1.1 §4.7.1, without the rule about '$'. */
-static bool matches(struct th_span filter, struct th_span topic)
+bool sim_filter_matches(struct th_span filter, struct th_span topic)
 {
     for (;;) {
         struct th_span want = first_level(filter), have = first_level(topic);
@@ -89,7 +89,7 @@ int sim_session_wants(const struct sim_session *session, struct th_span topic)
 {
     int wants = -1;
     for (const struct sim_filter *at = session->filters; at != NULL; at = at->next) {
-        if (matches(at->text, topic) && at->qos > wants)
+        if (sim_filter_matches(at->text, topic) && at->qos > wants)
             wants = at->qos;
     }
     return wants;
@@ -97,8 +97,8 @@ int sim_session_wants(const struct sim_session *session, struct th_span topic)
 
 /* ---- messages to the client ---- */
 
-void sim_session_add(struct sim_session *session, struct th_span topic, struct th_span payload,
-                     uint8_t qos)
+struct sim_message *sim_session_add(struct sim_session *session, struct th_span topic,
+                                    struct th_span payload, uint8_t qos)
 {
     struct sim_message *added = th_sim_room(NULL, sizeof *added + topic.len + payload.len);
     uint8_t *bytes = (uint8_t *)(added + 1);
@@ -114,6 +114,7 @@ void sim_session_add(struct sim_session *session, struct th_span topic, struct t
     else
         session->first = added;
     session->last = added;
+    return added;
 }
 
 void sim_session_remove(struct sim_session *session, struct sim_message *message)

@@ -16,6 +16,7 @@ struct sim_message {
     struct th_span topic, payload; /* in the same block of memory */
     uint16_t id;
     uint8_t qos, state;
+    bool retained; /* it was there before the subscription */
 };
 
 struct sim_filter {
@@ -42,11 +43,13 @@ void sim_session_free(struct sim_session *session);
 void sim_session_subscribe(struct sim_session *session, struct th_span filter, uint8_t qos);
 bool sim_session_unsubscribe(struct sim_session *session, struct th_span filter);
 
+bool sim_filter_matches(struct th_span filter, struct th_span topic);
+
 /* The highest QoS a matching subscription grants; -1: none matches. */
 int sim_session_wants(const struct sim_session *session, struct th_span topic);
 
-void sim_session_add(struct sim_session *session, struct th_span topic, struct th_span payload,
-                     uint8_t qos);
+struct sim_message *sim_session_add(struct sim_session *session, struct th_span topic,
+                                    struct th_span payload, uint8_t qos);
 void sim_session_remove(struct sim_session *session, struct sim_message *message);
 uint16_t sim_session_new_id(struct sim_session *session);
 
