@@ -6,20 +6,15 @@
  */
 #include <thimble/outbox.h>
 
-struct record {
-    uint32_t len;
-    uint16_t id; /* 0: removed */
-    uint8_t state, qos;
-    const void *extra;
-};
-
 #define STEP 16u
 
-_Static_assert(sizeof(struct record) <= TH_OUTBOX_RAM_OVERHEAD, "a record's head is one step");
+/* A record begins with its entry; identifier 0 marks a placeholder. */
+_Static_assert(sizeof(struct th_outbox_entry) <= TH_OUTBOX_RAM_OVERHEAD,
+               "a record's head is one step");
 
-static struct record *record_at(const struct th_outbox_ram *ram, uint32_t at)
+static struct th_outbox_entry *record_at(const struct th_outbox_ram *ram, uint32_t at)
 {
-    return (struct record *)(void *)(ram->at + at);
+    return (struct th_outbox_entry *)(void *)(ram->at + at);
 }
 
 static uint32_t wrap(const struct th_outbox_ram *ram, uint32_t at)
@@ -51,18 +46,12 @@ static void copy_in(const struct th_outbox_ram *ram, uint32_t at, struct th_span
     memcpy(ram->at + at, bytes.at, bytes.len);
 }
 
-static void entry_of(const struct record *record, struct th_outbox_entry *out)
-{
-    *out = (struct th_outbox_entry){record->id, record->state, record->qos, record->len,
-                                    record->extra};
-}
-
 /* Goes round the ring from the last record found; the hint moves to what is found. */
-static struct record *search(struct th_outbox_ram *ram, uint16_t id)
+static struct th_outbox_entry *search(struct th_outbox_ram *ram, uint16_t id)
 {
     uint32_t at = ram->hint, seq = ram->hint_seq;
     do {
-        struct record *record = record_at(ram, at);
+        struct th_outbox_entry *record = record_at(ram, at);
         if (record->id == id) {
             ram->hint = at;
             ram->hint_seq = seq;
@@ -78,12 +67,12 @@ static struct record *search(struct th_outbox_ram *ram, uint16_t id)
 
 /* The record with that id, NULL when there is none. Acknowledgements come in order: it is mostly
  * the one that the hint names. */
-static inline struct record *look_up(struct th_outbox_ram *ram, uint16_t id)
+static inline struct th_outbox_entry *look_up(struct th_outbox_ram *ram, uint16_t id)
 {
     /* 0 marks placeholders, and is no identifier. */
     if (ram->used == 0 || id == 0)
         return NULL;
-    struct record *hinted = record_at(ram, ram->hint);
+    struct th_outbox_entry *hinted = record_at(ram, ram->hint);
     return hinted->id == id ? hinted : search(ram, id);
 }
 
@@ -94,8 +83,7 @@ static bool add(void *ctx, const struct th_outbox_entry *entry, struct th_span f
     if (entry->len > ram->room || step > ram->room - ram->used)
         return false;
     uint32_t at = wrap(ram, ram->head + ram->used);
-    *record_at(ram, at) =
-        (struct record){entry->len, entry->id, entry->state, entry->qos, entry->extra};
+    *record_at(ram, at) = *entry;
     copy_in(ram, at + TH_OUTBOX_RAM_OVERHEAD, first);
     if (ram->used == 0) {
         ram->hint = at;
@@ -120,7 +108,7 @@ static bool append(void *ctx, struct th_span bytes)
 
 static bool set_state(void *ctx, uint16_t id, enum th_outbox_state state)
 {
-    struct record *record = look_up(ctx, id);
+    struct th_outbox_entry *record = look_up(ctx, id);
     if (record != NULL)
         record->state = (uint8_t)state;
     return record != NULL;
@@ -129,7 +117,7 @@ static bool set_state(void *ctx, uint16_t id, enum th_outbox_state state)
 /* Placeholders at the old end go, and the hint with them. */
 static void shrink(struct th_outbox_ram *ram)
 {
-    const struct record *oldest = record_at(ram, ram->head);
+    const struct th_outbox_entry *oldest = record_at(ram, ram->head);
     bool hinted = false;
     while (ram->used > 0 && oldest->id == 0) {
         uint32_t step = step_of(oldest->len);
@@ -148,7 +136,7 @@ static void shrink(struct th_outbox_ram *ram)
 static bool remove_record(void *ctx, uint16_t id)
 {
     struct th_outbox_ram *ram = ctx;
-    struct record *record = look_up(ram, id);
+    struct th_outbox_entry *record = look_up(ram, id);
     if (record == NULL)
         return false;
     record->id = 0;
@@ -160,9 +148,9 @@ static bool remove_record(void *ctx, uint16_t id)
 
 static bool find(void *ctx, uint16_t id, struct th_outbox_entry *out)
 {
-    const struct record *record = look_up(ctx, id);
+    const struct th_outbox_entry *record = look_up(ctx, id);
     if (record != NULL)
-        entry_of(record, out);
+        *out = *record;
     return record != NULL;
 }
 
@@ -177,12 +165,12 @@ static bool next(void *ctx, uint32_t *cursor, struct th_outbox_entry *out)
         seq = ram->hint_seq;
     }
     do {
-        const struct record *record = record_at(ram, at);
+        const struct th_outbox_entry *record = record_at(ram, at);
         if (record->id != 0 && (*cursor == 0 || (int32_t)(seq - *cursor) > 0)) {
             ram->hint = at;
             ram->hint_seq = seq;
             *cursor = seq;
-            entry_of(record, out);
+            *out = *record;
             return true;
         }
     } while (advance(ram, &at, &seq));
@@ -192,7 +180,7 @@ static bool next(void *ctx, uint32_t *cursor, struct th_outbox_entry *out)
 static size_t read_record(void *ctx, uint16_t id, uint32_t offset, uint8_t *into, size_t room)
 {
     struct th_outbox_ram *ram = ctx;
-    const struct record *record = look_up(ram, id);
+    const struct th_outbox_entry *record = look_up(ram, id);
     if (record == NULL || offset >= record->len)
         return 0;
     size_t len = record->len - offset;
