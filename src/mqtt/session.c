@@ -40,6 +40,16 @@ void th_mqtt_service(struct th_mqtt *mqtt)
         mqtt->heard_ms = mqtt->now_ms;
 }
 
+/* What we announce: by default so many that each QoS 2 identifier finds its place. */
+static uint16_t receive_maximum(const struct th_mqtt_config *config)
+{
+    const struct th_outbox *outbox = &config->outbox;
+    uint16_t maximum = config->receive_maximum;
+    if (maximum == 0 && outbox->ops != NULL)
+        maximum = outbox->ops->inbound_room(outbox->ctx);
+    return maximum > 0 && config->version->level == 5 ? maximum : UINT16_MAX;
+}
+
 enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uint32_t now_ms)
 {
     if (TH_RULE(connect_once, mqtt->state != TH_MQTT_IDLE))
@@ -62,7 +72,6 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
         .keep_alive_s = keep_alive_s == TH_MQTT_KEEP_ALIVE_OFF ? 0 : keep_alive_s,
         .inflight = TH_VALUE(send_quota_per_connection, 0, mqtt->inflight),
         .inflight_maximum = config->inflight_maximum,
-        .inbound_maximum = UINT16_MAX,
         .state = TH_MQTT_CONNECTING,
         .todo = TH_TODO_CONNECT,
         .offers =
@@ -72,8 +81,7 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
         mqtt->inflight_maximum = th_mqtt_is_5(mqtt)
                                      ? TH_VALUE(receive_maximum_default, UINT16_MAX, 20)
                                      : TH_MQTT_INFLIGHT_311;
-    if (th_mqtt_is_5(mqtt) && config->receive_maximum > 0)
-        mqtt->inbound_maximum = config->receive_maximum;
+    mqtt->inbound_maximum = receive_maximum(config);
     mqtt->inbound_largest = UINT32_MAX;
     if (th_mqtt_is_5(mqtt) && config->maximum_packet_size > 0)
         mqtt->inbound_largest = config->maximum_packet_size;
