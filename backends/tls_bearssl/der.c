@@ -12,41 +12,45 @@ struct der {
     bool bad;
 };
 
-/* The next element's content, and `whole` with its header; empty and bad when it has another tag
- * or does not fit. Lengths up to 65,535: no certificate or key is longer. */
-static struct der take(struct der *from, uint8_t tag, struct th_span *whole)
+static void begin(struct der *der, struct th_span span)
 {
-    struct der none = {NULL, 0, true};
-    const uint8_t *at = from->at;
-    if (from->bad || from->len < 2 || at[0] != tag) {
-        from->bad = true;
-        return none;
-    }
-    size_t head = 2, len = at[1];
-    if (len == 0x81 && from->len >= 3) {
-        head = 3;
-        len = at[2];
-    } else if (len == 0x82 && from->len >= 4) {
-        head = 4;
-        len = (size_t)at[2] << 8 | at[3];
-    } else if (len >= 0x80) {
-        from->bad = true;
-        return none;
-    }
-    if (len > from->len - head) {
-        from->bad = true;
-        return none;
-    }
-    if (whole)
-        *whole = th_span_of(at, head + len);
-    from->at += head + len;
-    from->len -= head + len;
-    return (struct der){at + head, len, false};
+    der->at = span.at;
+    der->len = span.len;
+    der->bad = false;
 }
 
-static struct der begin(struct th_span span)
+/* The next element's content; empty and bad, as `from` is then, when it has another tag or does not
+ * fit. Lengths up to 65,535: no certificate or key is longer. */
+static void take(struct der *from, uint8_t tag, struct der *into)
 {
-    return (struct der){span.at, span.len, false};
+    const uint8_t *at = from->at;
+    size_t head = 2, len = 0;
+    bool good = !from->bad && from->len >= 2 && at[0] == tag;
+    if (good && at[1] < 0x80) {
+        len = at[1];
+    } else if (good && at[1] == 0x81 && from->len >= 3) {
+        head = 3;
+        len = at[2];
+    } else if (good && at[1] == 0x82 && from->len >= 4) {
+        head = 4;
+        len = (size_t)at[2] << 8 | at[3];
+    } else {
+        good = false;
+    }
+    if (!good || len > from->len - head) {
+        from->bad = true;
+        *into = (struct der){NULL, 0, true};
+        return;
+    }
+    *into = (struct der){at + head, len, false};
+    from->at += head + len;
+    from->len -= head + len;
+}
+
+static void skip(struct der *from, uint8_t tag)
+{
+    struct der content;
+    take(from, tag, &content);
 }
 
 static bool next_is(const struct der *der, uint8_t tag)
@@ -54,165 +58,188 @@ static bool next_is(const struct der *der, uint8_t tag)
     return !der->bad && der->len != 0 && der->at[0] == tag;
 }
 
-/* A positive INTEGER without its leading zero. */
-static struct th_span number(struct der *from)
+/* A positive INTEGER without its leading zeros. */
+static void number(struct der *from, struct th_span *out)
 {
-    struct der value = take(from, INTEGER, NULL);
+    struct der value;
+    take(from, INTEGER, &value);
     while (value.len > 1 && value.at[0] == 0) {
         value.at++;
         value.len--;
     }
-    return th_span_of(value.at, value.len);
-}
-
-static bool is(struct der value, const char *bytes, size_t len)
-{
-    return !value.bad && value.len == len && memcmp(value.at, bytes, len) == 0;
-}
-
-#define OID_RSA     "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01"
-#define OID_EC      "\x2A\x86\x48\xCE\x3D\x02\x01"
-#define OID_P256    "\x2A\x86\x48\xCE\x3D\x03\x01\x07"
-#define OID_P384    "\x2B\x81\x04\x00\x22"
-#define OID_P521    "\x2B\x81\x04\x00\x23"
-#define IS(der, o)  is(der, o, sizeof(o) - 1)
-#define MUTABLE(at) ((unsigned char *)(uintptr_t)(at)) /* BearSSL's structs lack const */
-
-static int curve_of(struct der oid)
-{
-    if (IS(oid, OID_P256))
-        return BR_EC_secp256r1;
-    if (IS(oid, OID_P384))
-        return BR_EC_secp384r1;
-    return IS(oid, OID_P521) ? BR_EC_secp521r1 : 0;
+    *out = th_span_of(value.at, value.len);
 }
 
 /* The content of a BIT STRING of whole bytes. */
-static struct der bits(struct der *from)
+static void bits(struct der *from, struct der *into)
 {
-    struct der value = take(from, BIT_STRING, NULL);
-    if (value.bad || value.len < 1 || value.at[0] != 0)
-        return (struct der){NULL, 0, true};
-    value.at++;
-    value.len--;
-    return value;
+    take(from, BIT_STRING, into);
+    into->bad |= into->len < 1 || into->at[0] != 0;
+    if (into->bad)
+        return;
+    into->at++;
+    into->len--;
 }
 
-static bool public_key(br_x509_pkey *out, struct der spki)
+#define MUTABLE(at) ((unsigned char *)(uintptr_t)(at)) /* BearSSL's structs lack const */
+
+enum oid { OTHER, RSA, EC, P256, P384, P521 };
+
+/* The next element, an OBJECT IDENTIFIER, as one of those that matter. */
+static enum oid oid(struct der *from)
 {
-    struct der algorithm = take(&spki, SEQUENCE, NULL);
-    struct der oid = take(&algorithm, OID, NULL);
-    struct der value = bits(&spki);
+    static const struct {
+        uint8_t len;
+        char bytes[9];
+    } known[] = {[RSA] = {9, "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01"},
+                 [EC] = {7, "\x2A\x86\x48\xCE\x3D\x02\x01"},
+                 [P256] = {8, "\x2A\x86\x48\xCE\x3D\x03\x01\x07"},
+                 [P384] = {5, "\x2B\x81\x04\x00\x22"},
+                 [P521] = {5, "\x2B\x81\x04\x00\x23"}};
+    struct der value;
+    take(from, OID, &value);
+    for (int i = RSA; i <= P521; i++) {
+        if (value.len == known[i].len && memcmp(value.at, known[i].bytes, value.len) == 0)
+            return (enum oid)i;
+    }
+    return OTHER;
+}
+
+static int curve(struct der *from)
+{
+    switch (oid(from)) {
+    case P256: return BR_EC_secp256r1;
+    case P384: return BR_EC_secp384r1;
+    case P521: return BR_EC_secp521r1;
+    default: return 0;
+    }
+}
+
+static bool public_key(br_x509_pkey *out, struct der *spki)
+{
+    struct der algorithm, value, pair;
+    take(spki, SEQUENCE, &algorithm);
+    bits(spki, &value);
     out->key_type = 0;
-    if (IS(oid, OID_EC)) {
-        out->key.ec.curve = curve_of(take(&algorithm, OID, NULL));
+    enum oid kind = oid(&algorithm);
+    if (kind == EC && next_is(&algorithm, OID)) { /* else parameters of its own: no curve of ours */
+        out->key.ec.curve = curve(&algorithm);
         out->key.ec.q = MUTABLE(value.at);
         out->key.ec.qlen = value.len;
         if (out->key.ec.curve != 0)
             out->key_type = BR_KEYTYPE_EC;
-        return !value.bad;
     }
-    if (!IS(oid, OID_RSA))
-        return !oid.bad && !value.bad;
-    struct der pair = take(&value, SEQUENCE, NULL);
-    struct th_span n = number(&pair), e = number(&pair);
-    out->key_type = BR_KEYTYPE_RSA;
-    out->key.rsa.n = MUTABLE(n.at);
-    out->key.rsa.nlen = n.len;
-    out->key.rsa.e = MUTABLE(e.at);
-    out->key.rsa.elen = e.len;
-    return !pair.bad;
+    if (kind == RSA) {
+        struct th_span n, e;
+        take(&value, SEQUENCE, &pair);
+        number(&pair, &n);
+        number(&pair, &e);
+        out->key_type = BR_KEYTYPE_RSA;
+        out->key.rsa.n = MUTABLE(n.at);
+        out->key.rsa.nlen = n.len;
+        out->key.rsa.e = MUTABLE(e.at);
+        out->key.rsa.elen = e.len;
+        value.bad |= pair.bad;
+    }
+    return !algorithm.bad && !value.bad;
 }
 
 bool th_bearssl_anchor(br_x509_trust_anchor *out, struct th_span certificate)
 {
-    struct der outer = begin(certificate);
-    struct der whole = take(&outer, SEQUENCE, NULL);
-    struct der tbs = take(&whole, SEQUENCE, NULL);
-    struct th_span subject = {NULL, 0};
+    struct der outer, whole, tbs, spki;
+    begin(&outer, certificate);
+    take(&outer, SEQUENCE, &whole);
+    take(&whole, SEQUENCE, &tbs);
     if (next_is(&tbs, 0xA0))
-        take(&tbs, 0xA0, NULL); /* version */
-    take(&tbs, INTEGER, NULL);  /* serial number */
-    take(&tbs, SEQUENCE, NULL); /* signature algorithm */
-    take(&tbs, SEQUENCE, NULL); /* issuer */
-    take(&tbs, SEQUENCE, NULL); /* validity */
-    take(&tbs, SEQUENCE, &subject);
-    struct der spki = take(&tbs, SEQUENCE, NULL);
+        skip(&tbs, 0xA0); /* version */
+    skip(&tbs, INTEGER);  /* serial number */
+    skip(&tbs, SEQUENCE); /* signature algorithm */
+    skip(&tbs, SEQUENCE); /* issuer */
+    skip(&tbs, SEQUENCE); /* validity */
+    out->dn.data = MUTABLE(tbs.at);
+    skip(&tbs, SEQUENCE); /* subject */
     if (tbs.bad || outer.len != 0)
         return false;
-    out->dn.data = MUTABLE(subject.at);
-    out->dn.len = subject.len;
+    out->dn.len = (size_t)(tbs.at - out->dn.data);
     out->flags = BR_X509_TA_CA;
-    return public_key(&out->pkey, spki);
+    take(&tbs, SEQUENCE, &spki);
+    return public_key(&out->pkey, &spki);
 }
 
-/* RFC 5915; `curve` from PKCS#8 when not 0. */
-static bool sec1(struct th_bearssl_key *out, struct der key, int curve)
+/* RFC 5915; `curve_id` from PKCS#8, 0 when not from there. */
+static bool sec1(struct th_bearssl_key *out, struct der *key, int curve_id)
 {
-    take(&key, INTEGER, NULL);
-    struct der secret = take(&key, OCTETS, NULL);
-    if (next_is(&key, 0xA0)) {
-        struct der parameters = take(&key, 0xA0, NULL);
-        curve = curve_of(take(&parameters, OID, NULL));
+    struct der secret, tagged, point;
+    skip(key, INTEGER);
+    take(key, OCTETS, &secret);
+    if (next_is(key, 0xA0)) {
+        take(key, 0xA0, &tagged);
+        curve_id = curve(&tagged);
     }
-    if (next_is(&key, 0xA1)) {
-        struct der tagged = take(&key, 0xA1, NULL);
-        struct der point = bits(&tagged);
+    if (next_is(key, 0xA1)) {
+        take(key, 0xA1, &tagged);
+        bits(&tagged, &point);
         if (!point.bad)
             out->ec_point = th_span_of(point.at, point.len);
     }
-    out->rsa = false;
-    out->ec.curve = curve;
+    out->ec.curve = curve_id;
     out->ec.x = MUTABLE(secret.at);
     out->ec.xlen = secret.len;
-    return !key.bad && secret.len != 0;
+    return !key->bad && secret.len != 0;
 }
 
 /* RFC 8017 §A.1.2. */
-static bool pkcs1(struct th_bearssl_key *out, struct der key)
+static bool pkcs1(struct th_bearssl_key *out, struct der *key)
 {
-    take(&key, INTEGER, NULL);
-    struct th_span n = number(&key);
-    number(&key); /* e */
-    number(&key); /* d */
-    struct th_span p = number(&key), q = number(&key);
-    struct th_span dp = number(&key), dq = number(&key), iq = number(&key);
-    if (key.bad || n.len == 0)
+    enum { N, E, D, P, Q, DP, DQ, IQ, COUNT };
+    struct th_span value[COUNT];
+    skip(key, INTEGER);
+    for (int i = N; i < COUNT; i++)
+        number(key, &value[i]);
+    if (key->bad || value[N].len == 0)
         return false;
-    uint32_t bits = (uint32_t)n.len * 8;
-    for (uint8_t top = n.at[0]; !(top & 0x80) && bits; top = (uint8_t)(top << 1 | 1))
-        bits--;
+    uint32_t bit_len = (uint32_t)value[N].len * 8;
+    for (uint8_t top = value[N].at[0]; !(top & 0x80) && bit_len; top = (uint8_t)(top << 1 | 1))
+        bit_len--;
     out->rsa = true;
-    out->rsa_modulus = n;
-    out->rsa_key =
-        (br_rsa_private_key){bits,   MUTABLE(p.at),  p.len,  MUTABLE(q.at),  q.len, MUTABLE(dp.at),
-                             dp.len, MUTABLE(dq.at), dq.len, MUTABLE(iq.at), iq.len};
+    out->rsa_modulus = value[N];
+    out->rsa_key = (br_rsa_private_key){
+        .n_bitlen = bit_len,
+        .p = MUTABLE(value[P].at),
+        .plen = value[P].len,
+        .q = MUTABLE(value[Q].at),
+        .qlen = value[Q].len,
+        .dp = MUTABLE(value[DP].at),
+        .dplen = value[DP].len,
+        .dq = MUTABLE(value[DQ].at),
+        .dqlen = value[DQ].len,
+        .iq = MUTABLE(value[IQ].at),
+        .iqlen = value[IQ].len,
+    };
     return true;
 }
 
 bool th_bearssl_key_read(struct th_bearssl_key *out, struct th_span der, bool *known)
 {
+    struct der outer, key, fields, algorithm, octets, inner;
     memset(out, 0, sizeof *out);
     *known = true;
-    struct der outer = begin(der);
-    struct der key = take(&outer, SEQUENCE, NULL);
-    struct der fields = key;
-    take(&fields, INTEGER, NULL);
+    begin(&outer, der);
+    take(&outer, SEQUENCE, &key);
+    fields = key;
+    skip(&fields, INTEGER);
     if (next_is(&fields, OCTETS))
-        return sec1(out, key, 0);
+        return sec1(out, &key, 0);
     if (next_is(&fields, INTEGER))
-        return pkcs1(out, key);
-    struct der algorithm = take(&fields, SEQUENCE, NULL);
-    struct der oid = take(&algorithm, OID, NULL);
-    struct der octets = take(&fields, OCTETS, NULL);
+        return pkcs1(out, &key);
+    take(&fields, SEQUENCE, &algorithm);
+    take(&fields, OCTETS, &octets);
     if (fields.bad)
         return false;
-    if (IS(oid, OID_RSA))
-        return pkcs1(out, take(&octets, SEQUENCE, NULL));
-    if (IS(oid, OID_EC)) {
-        int curve = curve_of(take(&algorithm, OID, NULL));
-        return sec1(out, take(&octets, SEQUENCE, NULL), curve);
-    }
-    *known = false;
-    return true;
+    enum oid kind = oid(&algorithm);
+    *known = kind == RSA || kind == EC;
+    if (!*known)
+        return true;
+    take(&octets, SEQUENCE, &inner);
+    return kind == RSA ? pkcs1(out, &inner) : sec1(out, &inner, curve(&algorithm));
 }

@@ -195,6 +195,43 @@ static void damaged_files_of_ours_are_told_at_once(void **state)
     harness_free(harness);
 }
 
+/* On the heap, so that reading behind the end is seen. */
+static void assert_no_part_is_enough(struct harness *harness, struct th_span *file)
+{
+    struct th_span whole = *file;
+    for (size_t len = 1; len < whole.len; len += len < 40 || len + 20 > whole.len ? 1 : 19) {
+        uint8_t *part = malloc(len);
+        memcpy(part, whole.at, len);
+        *file = th_span_of(part, len);
+        harness_start(harness);
+        assert_int_equal(harness->stream.ops->poll(harness->stream.ctx, 0), TH_STREAM_FAILED);
+        harness_stop(harness, false);
+        free(part);
+    }
+    *file = whole;
+}
+
+static void a_file_that_is_cut_anywhere_is_told_at_once(void **state)
+{
+    const struct pki_entity *devices[] = {pki.device, pki.rsa_device};
+    for (size_t i = 0; i < 2; i++) {
+        struct harness *harness = make(state);
+        struct th_span chain[1] = {devices[i]->chain[0]};
+        size_t len;
+        uint8_t *older = pki_traditional_key(devices[i], &len);
+        harness->identity = pki_identity(devices[i], i ? TH_KEY_RSA : TH_KEY_EC_P256);
+        harness->identity.chain = chain;
+        assert_no_part_is_enough(harness, &harness->identity.key);
+        assert_no_part_is_enough(harness, &chain[0]);
+        assert_no_part_is_enough(harness, &harness->anchors[0]);
+        harness->identity.key = th_span_of(older, len);
+        assert_no_part_is_enough(harness, &harness->identity.key);
+        assert_opens(harness);
+        harness_free(harness);
+        OPENSSL_free(older);
+    }
+}
+
 static void a_contradictory_configuration_is_told_at_once(void **state)
 {
     struct harness *harness = make(state);
@@ -450,6 +487,7 @@ int main(void)
         OVER_EACH(a_mismatch_is_found_without_the_public_key_too),
         OVER_EACH(a_kind_of_key_that_is_not_supported_is_told_at_once),
         OVER_EACH(damaged_files_of_ours_are_told_at_once),
+        OVER_EACH(a_file_that_is_cut_anywhere_is_told_at_once),
         OVER_EACH(a_contradictory_configuration_is_told_at_once),
         OVER_EACH(a_secure_element_can_sign_for_us),
         OVER_EACH(a_secure_element_that_fails_ends_the_handshake),
