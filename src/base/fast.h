@@ -22,8 +22,9 @@
 #endif
 
 /* A function with much to save on its stack, called from one that usually returns before: apart
- * from it, the usual way does not pay for that. */
-#ifdef __GNUC__
+ * from it, the usual way does not pay for that. Small machines have no usual way, and save the
+ * call. */
+#if defined(__GNUC__) && defined(__LP64__)
 #define TH_APART __attribute__((noinline))
 #else
 #define TH_APART
