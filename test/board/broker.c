@@ -175,14 +175,16 @@ void client_close(struct client *client)
     free(client);
 }
 
+/* The broker may just be coming back. */
 void client_publish(struct client *client, const char *topic, const char *payload)
 {
-    int error =
-        mosquitto_publish(client->mosquitto, NULL, topic, (int)strlen(payload), payload, 1, false);
+    int error = MOSQ_ERR_NO_CONN;
 
+    for (long end = now_ms() + 10000; error == MOSQ_ERR_NO_CONN && now_ms() < end; turn(client))
+        error = mosquitto_publish(client->mosquitto, NULL, topic, (int)strlen(payload), payload, 1,
+                                  false);
     if (error != MOSQ_ERR_SUCCESS)
         rig_failed(mosquitto_strerror(error));
-    mosquitto_loop(client->mosquitto, 0, 1);
 }
 
 static bool take(struct client *client, const char *topic)

@@ -340,8 +340,12 @@ static void execute(struct qemu *qemu, const char *command, const char *argument
         if (poll(&wait, 1, 100) <= 0)
             continue;
         ssize_t got = read(qemu->qmp, line + used, sizeof(line) - used - 1);
-        if (got <= 0)
+        if (got <= 0) {
+            /* After a reset or at its end QEMU may be gone before it answers. */
+            if (strstr(line, "\"RESET\"") != NULL || strcmp(command, "quit") == 0)
+                return;
             break;
+        }
         used += (size_t)got;
         line[used] = '\0';
         if (strstr(line, "\"return\"") != NULL)
