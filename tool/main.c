@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "exits.h"
@@ -37,10 +40,19 @@ static void examples(void)
     printf("\nAll commands: thimble --help. Exit codes: thimble --exit-codes.\n");
 }
 
-int main(int argc, char **argv)
+/* Started without standard input, output or error, the next files opened would pose as them. */
+static void fill_standard_files(void)
 {
-    term_init();
-    signal(SIGPIPE, SIG_IGN);
+    int file;
+    do {
+        file = open("/dev/null", O_RDWR);
+    } while (file >= 0 && file <= STDERR_FILENO);
+    if (file >= 0)
+        close(file);
+}
+
+static int run(int argc, char **argv)
+{
     if (argc < 2) {
         examples();
         return EXIT_OK;
@@ -60,4 +72,20 @@ int main(int argc, char **argv)
         return commands_run("", commands, COMMANDS, 2, asked);
     }
     return commands_run("", commands, COMMANDS, help ? 0 : argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    fill_standard_files();
+    term_init();
+    signal(SIGPIPE, SIG_IGN);
+    int code = run(argc, argv);
+    /* A reader that has seen enough is no error; a full disk is. */
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written && errno != EPIPE && code == EXIT_OK) {
+        term.json = false;
+        code = fail(EXIT_FAILED, "the output could not be written: %s\nfree space on its disk",
+                    strerror(errno));
+    }
+    return code;
 }

@@ -22,6 +22,10 @@ for command in "ca init" "ca show" "broker init" "broker run" "device enrol" "de
     check "thimble $command --help tells what it does" sh -c "$thimble $command --help | grep -q -- --dir"
 done
 
+check "output that cannot be written is an error" refused 1 "could not be written" \
+    sh -c "$thimble --help >/dev/full"
+check "a reader that has seen enough is none" sh -c "$thimble --help | head -n 1"
+
 # ---- ca init ----
 check "ca init makes the authorities" "$thimble" ca init --name Garden
 check "the state directory is its owner's alone" mode_is "$home" 700
