@@ -14,6 +14,7 @@
 #include "mosquitto.h"
 #include "names.h"
 #include "options.h"
+#include "prove.h"
 #include "term.h"
 
 #define SERVER_DAYS 365
@@ -21,7 +22,7 @@
 struct broker {
     struct hosts hosts;
     struct mosquitto_listeners listeners;
-    bool replace;
+    bool replace, no_proof;
 };
 
 /* The key stays when the rest is replaced: pins on it stay good. */
@@ -240,6 +241,8 @@ static int init_in(const char *dir, const struct broker *broker)
         show_json(&home, broker);
     else if (code == EXIT_OK)
         show_text(&home, broker);
+    if (code == EXIT_OK && !broker->no_proof)
+        code = prove_broker(&home, true);
     if (code == EXIT_OK && mosquitto_running(&home) > 0)
         warn("the running broker still has its old configuration\n"
              "end `thimble broker run` and start it again");
@@ -253,6 +256,7 @@ static int broker_init(int argc, char **argv)
         "broker init", "", "Sets mosquitto up so that only your devices and users can use it.",
         "Files: broker/mosquitto.conf acl server.crt server.key clients-ca.crt clients.crl\n"
         "recovery-ca.crt recovery.crl data/\n"
+        "It is then tried out, as by `thimble broker prove`.\n"
         "The certificate holds every name and address of this machine besides --host. Example:\n"
         "  thimble broker init --host broker.example --host 192.0.2.7"};
     struct broker broker = {.listeners = {8883, 8884, 8885, 0, NULL}};
@@ -274,9 +278,10 @@ static int broker_init(int argc, char **argv)
          0, 0},
         {0, "replace", NULL, "replace an earlier configuration; keeps the key", OPTION_FLAG,
          &broker.replace, 0, 0},
+        {0, "no-proof", NULL, "do not try it out", OPTION_FLAG, &broker.no_proof, 0, 0},
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 9, argc, argv, &rest);
+    int code = options_take(&usage, options, 10, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     code = check(&broker, &rest);
@@ -290,6 +295,7 @@ int broker_main(int argc, char **argv)
     static const struct command verbs[] = {
         {"init", broker_init, "makes its configuration, certificate and rights"},
         {"run", broker_run, "runs it in the foreground"},
+        {"prove", broker_prove, "tries what is allowed and what is forbidden"},
     };
-    return commands_run("broker", verbs, 2, argc, argv);
+    return commands_run("broker", verbs, 3, argc, argv);
 }

@@ -114,10 +114,11 @@ int stage_make_broker(struct stage *stage, struct demo_broker *broker, const cha
     int code = stage_command(ca_main,
                              (const char *[]){"init", "--dir", broker->dir, "--name", name, NULL});
     if (code == EXIT_OK)
-        code = stage_command(broker_main,
-                             (const char *[]){"init", "--dir", broker->dir, "--host", "localhost",
-                                              "--port", port, "--user-port", user_port,
-                                              "--recovery-port", "0", "--bind", "127.0.0.1", NULL});
+        code =
+            stage_command(broker_main, (const char *[]){"init", "--dir", broker->dir, "--host",
+                                                        "localhost", "--port", port, "--user-port",
+                                                        user_port, "--recovery-port", "0",
+                                                        "--no-proof", "--bind", "127.0.0.1", NULL});
     return code;
 }
 

@@ -85,6 +85,7 @@ int mosquitto_write_configuration(struct home *home, const struct mosquitto_list
             "# name is both user name and client id: nobody can take another's session.\n"
             "allow_anonymous false\n"
             "acl_file %s/broker/acl\n"
+            "set_tcp_nodelay true\n"
             "persistence true\n"
             "persistence_location %s/broker/data/\n"
             "autosave_interval 60\n"

@@ -24,6 +24,7 @@ ca_init thimble-ca
 ca_show thimble-ca
 broker_init thimble-broker
 broker_run thimble-broker
+broker_prove thimble-broker
 device_enrol thimble-device
 device_list thimble-device
 user_add thimble-user

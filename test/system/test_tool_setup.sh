@@ -188,7 +188,7 @@ check "user list --json is JSON" json "$scratch/users.json" "d ->> '$.users[1].r
 check "serials are random, 128 bits, all different" sh -c "
     [ \$(sqlite3 $home/registry.db 'select count(distinct serial) = count(*) from certificate') = 1 ] &&
     [ \$(sqlite3 $home/registry.db 'select max(length(serial)) = 32 and min(length(serial)) = 32 from certificate') = 1 ]"
-check "every certificate is a row" test "$(sql "select count(*) from certificate where kind = 'ldevid'")" = 3
+check "every certificate is a row" test "$(sql "select count(*) from certificate where kind = 'ldevid' and principal not null")" = 3
 check "the registry is in WAL mode" test "$(sql 'pragma journal_mode')" = wal
 race() { # CODE command...: six at once; how many succeed is $won, the others must end with CODE
     local code=$1 racers=() pid got
@@ -237,7 +237,7 @@ ca_survives() {
         "$thimble" ca init --dir "$dir" >"$scratch/killed.out" 2>&1
         case $? in 0 | 5) ;; *) cat "$scratch/killed.out"; return 1 ;; esac
         openssl verify -CAfile "$dir/ca/server.crt" "$dir/ca/server.crt" || return 1
-        "$thimble" broker init --dir "$dir" >/dev/null || return 1
+        "$thimble" broker init --no-proof --dir "$dir" >/dev/null || return 1
     done
 }
 check "ca init, killed at 15 moments, then run again" ca_survives

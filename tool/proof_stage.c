@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "proof_stage.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "exits.h"
+#include "mosquitto.h"
+#include "options.h"
+#include "term.h"
+#include "text.h"
+
+#define START_MS 10000
+#define END_MS   10000
+#define LOOK_MS  20 /* how often our own broker's output is looked at */
+
+/* ---- the configuration ---- */
+
+/* "name value" of a line; false for comments and empty lines. */
+static bool split(const char *line, char name[64], char value[1024])
+{
+    line += strspn(line, " \t");
+    size_t len = strcspn(line, " \t\r\n");
+    if (len == 0 || len >= 64 || *line == '#')
+        return false;
+    memcpy(name, line, len);
+    name[len] = '\0';
+    line += len + strspn(line + len, " \t");
+    len = strcspn(line, "\r\n");
+    if (len >= 1024)
+        return false;
+    memcpy(value, line, len);
+    value[len] = '\0';
+    return true;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+           strcmp(address, "localhost") == 0;
+}
+
+static enum proof_kind kind_of(struct home *home, long port)
+{
+    static const char *const names[] = {"broker.port", "broker.user_port", "broker.recovery_port"};
+    char text[REGISTRY_TEXT_MAX];
+    long number;
+    for (int i = 0; i < 3; i++) {
+        if (registry_get(&home->registry, names[i], text) &&
+            options_number(text, 1, 65535, &number) && number == port)
+            return (enum proof_kind)i;
+    }
+    return PROOF_UNKNOWN;
+}
+
+static void add_listener(struct proof_stage *stage, char *value)
+{
+    char *address = strpbrk(value, " \t");
+    if (address) {
+        *address++ = '\0';
+        address += strspn(address, " \t");
+    }
+    long port;
+    if (stage->listener_count == PROOF_LISTENERS_MAX || !options_number(value, 1, 65535, &port))
+        return;
+    struct proof_listener *listener = &stage->listeners[stage->listener_count++];
+    *listener = (struct proof_listener){
+        .kind = kind_of(stage->home, port), .configured = port, .port = port};
+    listener->loopback = address && is_loopback(address);
+    bool everywhere = !address || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+    snprintf(listener->address, sizeof listener->address, "%s", everywhere ? "127.0.0.1" : address);
+}
+
+static void take_line(struct proof_stage *stage, FILE *to, const char *name, char *value)
+{
+    (void)to;
+    struct proof_listener *last =
+        stage->listener_count ? &stage->listeners[stage->listener_count - 1] : NULL;
+    if (strcmp(name, "listener") == 0) {
+        add_listener(stage, value);
+    } else if (strcmp(name, "allow_anonymous") == 0) {
+        stage->anonymous_denied = strcmp(value, "false") == 0;
+    } else if (last && strcmp(name, "certfile") == 0) {
+        last->tls = true;
+    } else if (last && strcmp(name, "protocol") == 0 && strcmp(value, "websockets") == 0) {
+        last->websockets = true;
+        last->kind = PROOF_WEBSOCKETS;
+    }
+}
+
+/* Calls `each` with every line that says something. */
+static int read_configuration(struct proof_stage *stage,
+                              void (*each)(struct proof_stage *stage, FILE *to, const char *name,
+                                           char *value),
+                              FILE *to)
+{
+    struct bytes text = {NULL, 0};
+    char name[64], value[1024];
+    int code = files_read(home_path(stage->home, "broker/mosquitto.conf").text, &text);
+    for (const char *at = (const char *)text.at; code == EXIT_OK && *at;) {
+        if (split(at, name, value))
+            each(stage, to, name, value);
+        at += strcspn(at, "\n");
+        at += *at == '\n';
+    }
+    bytes_free(&text);
+    return code;
+}
+
+/* The file as it is, but for the ports and what would disturb a broker that runs elsewhere. */
+static void copy_line(struct proof_stage *stage, FILE *to, const char *name, char *value)
+{
+    static const char *const dropped[] = {"persistence_location", "pid_file", "log_dest"};
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++) {
+        if (strcmp(name, dropped[i]) == 0)
+            return;
+    }
+    if (strcmp(name, "acl_file") == 0)
+        fprintf(to, "acl_file %s/" PROOF_DIR "/acl\n", stage->home->dir);
+    else if (strcmp(name, "listener") == 0)
+        fprintf(to, "listener %ld 127.0.0.1\n", stage->listeners[stage->listener_count++].port);
+    else
+        fprintf(to, "%s %s\n", name, value);
+}
+
+static int copy_configuration(struct proof_stage *stage)
+{
+    struct text text;
+    int code = text_open(&text);
+    if (code != EXIT_OK)
+        return code;
+    fprintf(text.file, "log_dest stderr\npersistence_location %s/" PROOF_DIR "/\n",
+            stage->home->dir);
+    stage->listener_count = 0; /* counted again by copy_line() */
+    code = read_configuration(stage, copy_line, text.file);
+    int written = text_write(&text, home_path(stage->home, PROOF_DIR "/mosquitto.conf").text);
+    return code == EXIT_OK ? written : code;
+}
+
+/* ---- our own broker ---- */
+
+static void read_output(struct proof_stage *stage)
+{
+    const char *line;
+    while (stage->process.output >= 0 && process_line(&stage->process, &line)) {
+        stage->ready = stage->ready || strstr(line, " running");
+        stage->reread = stage->reread || strstr(line, "Reloading config");
+    }
+}
+
+void proof_stage_wait(struct proof_stage *stage, uint32_t most_ms)
+{
+    th_linux_wait(&stage->loop, stage->own && most_ms > LOOK_MS ? LOOK_MS : most_ms);
+    read_output(stage);
+}
+
+static int await(struct proof_stage *stage, const bool *said)
+{
+    uint32_t since = th_linux_now(&stage->loop);
+    int status;
+    while (!*said) {
+        proof_stage_wait(stage, LOOK_MS);
+        if (process_ended(&stage->process, &status) ||
+            th_linux_now(&stage->loop) - since > START_MS)
+            return fail(EXIT_FAILED, "mosquitto does not start with %s\nthimble broker run",
+                        home_path(stage->home, "broker/mosquitto.conf").text);
+    }
+    return EXIT_OK;
+}
+
+static int start_own(struct proof_stage *stage)
+{
+    char program[256], flag[] = "-c";
+    struct path configuration = home_path(stage->home, PROOF_DIR "/mosquitto.conf");
+    if (!process_find("mosquitto", program, sizeof program))
+        return fail(EXIT_MISSING, "mosquitto is not installed\napt-get install mosquitto");
+    stage->ready = stage->reread = false;
+    char *argv[] = {program, flag, configuration.text, NULL};
+    int code = process_start(&stage->process, argv);
+    if (code == EXIT_OK)
+        code = await(stage, &stage->ready);
+    if (code != EXIT_OK || !proof_stage_listener(stage, PROOF_WEBSOCKETS))
+        return code;
+    kill(stage->process.pid, SIGHUP); /* as `broker run` does */
+    return await(stage, &stage->reread);
+}
+
+static int take_ports(struct proof_stage *stage)
+{
+    for (size_t i = 0; i < stage->listener_count; i++) {
+        stage->listeners[i].port = process_free_port();
+        snprintf(stage->listeners[i].address, sizeof stage->listeners[i].address, "127.0.0.1");
+        if (stage->listeners[i].port == 0)
+            return fail(EXIT_FAILED, "no free port on 127.0.0.1\nend other programs");
+    }
+    return EXIT_OK;
+}
+
+/* ---- opening and closing ---- */
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_directory(struct proof_stage *stage)
+{
+    nftw(home_path(stage->home, PROOF_DIR).text, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+int proof_stage_open(struct proof_stage *stage, struct home *home, bool own)
+{
+    struct th_failure failure;
+    *stage = (struct proof_stage){.home = home, .process = {.output = -1}};
+    struct path configuration = home_path(home, "broker/mosquitto.conf");
+    if (!files_exist(configuration.text))
+        return fail(EXIT_MISSING, "there is no %s\nthimble broker init", configuration.text);
+    stage->loop_open = th_linux_init(&stage->loop, &failure);
+    if (!stage->loop_open)
+        return fail(EXIT_FAILED, "cannot start: %s\n%s", th_error_text(failure.error),
+                    th_error_remedy(failure.error));
+    stage->own = own || mosquitto_running(home) == 0;
+    int code = read_configuration(stage, take_line, NULL);
+    if (code == EXIT_OK && stage->listener_count == 0)
+        code = fail(EXIT_INPUT, "%s has no listener\nthimble broker init --replace",
+                    configuration.text);
+    if (code == EXIT_OK)
+        code = files_read(home_path(home, "broker/acl").text, &stage->acl);
+    char *mark = code == EXIT_OK ? strstr((char *)stage->acl.at, PROOF_ACL_MARK) : NULL;
+    if (mark) { /* of a proof that was cut off */
+        *mark = '\0';
+        stage->acl.len = strlen((const char *)stage->acl.at);
+    }
+    remove_directory(stage); /* of a proof that was cut off */
+    if (code == EXIT_OK)
+        code = files_directory(home_path(home, PROOF_DIR).text);
+    return code;
+}
+
+static int write_acl(struct proof_stage *stage, const char *lines)
+{
+    struct text text;
+    int code = text_open(&text);
+    if (code != EXIT_OK)
+        return code;
+    fprintf(text.file, "%s%s", (const char *)stage->acl.at, lines);
+    return text_write(&text,
+                      home_path(stage->home, stage->own ? PROOF_DIR "/acl" : "broker/acl").text);
+}
+
+int proof_stage_start(struct proof_stage *stage, const char *lines)
+{
+    int code = write_acl(stage, lines);
+    if (code == EXIT_OK && !stage->own) {
+        mosquitto_reload(stage->home);
+        return EXIT_OK;
+    }
+    if (code == EXIT_OK)
+        code = take_ports(stage);
+    if (code == EXIT_OK)
+        code = copy_configuration(stage);
+    return code == EXIT_OK ? start_own(stage) : code;
+}
+
+int proof_stage_again(struct proof_stage *stage)
+{
+    if (!stage->own)
+        return EXIT_OK; /* it has read the revocation lists with the ACL */
+    process_stop(&stage->process, END_MS);
+    return start_own(stage);
+}
+
+void proof_stage_close(struct proof_stage *stage)
+{
+    if (stage->process.pid > 0)
+        process_stop(&stage->process, END_MS);
+    if (!stage->own && stage->acl.at) {
+        files_write(home_path(stage->home, "broker/acl").text, stage->acl.at, stage->acl.len,
+                    FILES_PUBLIC, FILES_REPLACE);
+        mosquitto_reload(stage->home);
+    }
+    bytes_free(&stage->acl);
+    if (stage->home)
+        remove_directory(stage);
+    if (stage->loop_open)
+        th_linux_close(&stage->loop);
+    stage->loop_open = false;
+}
+
+const struct proof_listener *proof_stage_listener(const struct proof_stage *stage,
+                                                  enum proof_kind kind)
+{
+    for (size_t i = 0; i < stage->listener_count; i++) {
+        if (stage->listeners[i].kind == kind)
+            return &stage->listeners[i];
+    }
+    return NULL;
+}
+
+const char *proof_kind_name(enum proof_kind kind)
+{
+    static const char *const names[] = {"devices'", "users'", "recovery", "WebSocket", "further"};
+    return names[kind];
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker that is proved. It is the running one where `broker run` runs, else one of the same
+ * files, started for the proof on free ports of 127.0.0.1. For the time of the proof the ACL has
+ * further lines for the names of the proof, which all have a '.' and so are nobody else's.
+ */
+#ifndef TOOL_PROOF_STAGE_H
+#define TOOL_PROOF_STAGE_H
+
+#include <thimble/linux.h>
+
+#include "home.h"
+#include "process.h"
+
+#define PROOF_LISTENERS_MAX 8
+#define PROOF_DIR           "broker/proof"
+
+enum proof_kind { PROOF_DEVICES, PROOF_USERS, PROOF_RECOVERY, PROOF_WEBSOCKETS, PROOF_UNKNOWN };
+
+struct proof_listener {
+    enum proof_kind kind;
+    long configured, port; /* in the file, and where it listens now */
+    char address[64];      /* it is reached at */
+    bool loopback, tls, websockets;
+};
+
+struct proof_stage {
+    struct home *home;
+    struct th_linux loop;
+    bool loop_open, own; /* own: started by us */
+    bool ready, reread;  /* what our own broker says: that it runs, that it reads its files again */
+    bool anonymous_denied;
+    struct proof_listener listeners[PROOF_LISTENERS_MAX];
+    size_t listener_count;
+    struct process process;
+    struct bytes acl; /* as it was */
+};
+
+/* Reads the configuration, makes the directory of the proof. `own`: leave a running broker alone.
+ * EXIT_OK or an error it has printed. */
+int proof_stage_open(struct proof_stage *stage, struct home *home, bool own);
+
+#define PROOF_ACL_MARK "\n# For the proof, which takes these lines away again\n"
+
+/* Has the broker run with `lines`, which begin with the mark, behind its ACL. */
+int proof_stage_start(struct proof_stage *stage, const char *lines);
+
+/* Our own broker ends and starts again; a running one is left as it is. */
+int proof_stage_again(struct proof_stage *stage);
+
+/* Puts the ACL back, ends what was started, removes the directory with all keys in it. */
+void proof_stage_close(struct proof_stage *stage);
+
+/* Sleeps until something happens, at most so long; reads what our own broker says. */
+void proof_stage_wait(struct proof_stage *stage, uint32_t most_ms);
+
+/* The first listener of a kind; NULL when there is none. */
+const struct proof_listener *proof_stage_listener(const struct proof_stage *stage,
+                                                  enum proof_kind kind);
+const char *proof_kind_name(enum proof_kind kind);
+
+#endif
