@@ -119,6 +119,14 @@ static void on_subscribe(struct mosquitto *mosquitto, void *user, int id, int co
     client->subscribed = true;
 }
 
+static void on_disconnect(struct mosquitto *mosquitto, void *user, int reason)
+{
+    struct client *client = user;
+
+    (void)mosquitto, (void)reason;
+    client->subscribed = false;
+}
+
 static void on_message(struct mosquitto *mosquitto, void *user,
                        const struct mosquitto_message *message)
 {
@@ -155,6 +163,7 @@ struct client *client_open(const struct broker *broker, const char *filter)
     snprintf(certificate, sizeof(certificate), "%s/users/host.pem", broker->folder);
     snprintf(key, sizeof(key), "%s/users/host.key", broker->folder);
     mosquitto_connect_callback_set(client->mosquitto, on_connect);
+    mosquitto_disconnect_callback_set(client->mosquitto, on_disconnect);
     mosquitto_subscribe_callback_set(client->mosquitto, on_subscribe);
     mosquitto_message_callback_set(client->mosquitto, on_message);
     if (mosquitto_tls_set(client->mosquitto, ca, NULL, certificate, key, NULL) != 0 ||
@@ -175,16 +184,17 @@ void client_close(struct client *client)
     free(client);
 }
 
-/* The broker may just be coming back. */
+/* The broker may just be coming back: it is waited for. */
 void client_publish(struct client *client, const char *topic, const char *payload)
 {
-    int error = MOSQ_ERR_NO_CONN;
-
-    for (long end = now_ms() + 10000; error == MOSQ_ERR_NO_CONN && now_ms() < end; turn(client))
-        error = mosquitto_publish(client->mosquitto, NULL, topic, (int)strlen(payload), payload, 1,
-                                  false);
+    for (long end = now_ms() + 10000; !client->subscribed; turn(client))
+        if (now_ms() > end)
+            rig_failed("the host's client does not come back");
+    int error =
+        mosquitto_publish(client->mosquitto, NULL, topic, (int)strlen(payload), payload, 1, false);
     if (error != MOSQ_ERR_SUCCESS)
         rig_failed(mosquitto_strerror(error));
+    mosquitto_loop(client->mosquitto, 0, 1);
 }
 
 static bool take(struct client *client, const char *topic)

@@ -18,7 +18,7 @@ struct qemu_machine {
 
 /* An option: the board's time is counted in its instructions, so that a busy host does not delay
  * its timers. */
-#define QEMU_OWN_TIME ((const char *const[]){"-icount", "shift=2", NULL})
+#define QEMU_OWN_TIME ((const char *const[]){"-icount", "shift=5", NULL})
 
 extern const struct qemu_machine qemu_lx106, qemu_mps2;
 
