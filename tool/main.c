@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,12 +80,13 @@ int main(int argc, char **argv)
     term_init();
     signal(SIGPIPE, SIG_IGN);
     int code = run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
     /* A reader that has seen enough is no error; a full disk is. */
-    bool written = fflush(stdout) == 0 && !ferror(stdout);
-    if (!written && errno != EPIPE && code == EXIT_OK) {
-        term.json = false;
-        code = fail(EXIT_FAILED, "the output could not be written: %s\nfree space on its disk",
-                    strerror(errno));
-    }
-    return code;
+    struct pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+    bool reader_gone = poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+    if (code != EXIT_OK || reader_gone)
+        return code;
+    term.json = false;
+    return fail(EXIT_FAILED, "the output could not be written\nfree space on its disk");
 }
