@@ -188,9 +188,10 @@ struct th_mqtt_event {
 };
 
 /* Sends what is to be sent, takes in what has arrived, watches the clock, and gives the next event;
- * false when there is none now. Spans in the event live until the next call to the session. A
- * message's acknowledgement is sent when the *next* call shows that the application is done with
- * it; inbound QoS 2 identifiers are stored before delivery. */
+ * false when there is none now. Spans in the event live until the next call of th_mqtt_next() or
+ * th_mqtt_abandon(): what they show can be published as it lies. A message's acknowledgement is
+ * sent when that next call (or th_mqtt_disconnect()) shows that the application is done with it;
+ * inbound QoS 2 identifiers are stored before delivery. */
 bool th_mqtt_next(struct th_mqtt *mqtt, uint32_t now_ms, struct th_mqtt_event *event);
 
 /* ---- publishing ---- */

@@ -35,12 +35,13 @@ enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
 {
     if ((mqtt->todo & TH_TODO_PART) != 0)
         return TH_ERR_AGAIN;
-    if (th_mqtt_room(mqtt) < len) {
+    /* The stream may work only while it shows nothing of which an event told: that may be what is
+     * being published. */
+    if (th_mqtt_room(mqtt) < len && mqtt->rx_at == mqtt->rx_base)
         th_mqtt_service(mqtt);
-        if (th_mqtt_room(mqtt) < len)
-            return len > mqtt->tx_largest ? TH_ERR_TOO_LARGE : TH_ERR_AGAIN;
-    }
-    return TH_OK;
+    if (th_mqtt_room(mqtt) >= len)
+        return TH_OK;
+    return len > mqtt->tx_largest ? TH_ERR_TOO_LARGE : TH_ERR_AGAIN;
 }
 
 enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)

@@ -15,6 +15,8 @@ struct wire {
     size_t in_from, in_to, out_len, takes, gives; /* at most so many bytes a call */
     unsigned writes, reads, closes;
     bool orderly;
+    size_t bite; /* when not 0: every other call takes so many, the others none */
+    bool full;
 };
 
 static enum th_stream_state wire_state(void *ctx)
@@ -44,6 +46,9 @@ static size_t wire_write(void *ctx, const uint8_t *bytes, size_t len, bool more)
     wire->writes++;
     if (len > wire->takes)
         len = wire->takes;
+    wire->full = wire->bite > 0 && !wire->full;
+    if (wire->bite > 0 && len > wire->bite)
+        len = wire->full ? wire->bite : 0;
     memcpy(wire->out + wire->out_len, bytes, len);
     wire->out_len += len;
     wire->takes -= len;
@@ -241,6 +246,53 @@ static void an_orderly_close_sends_what_was_put(void **state)
     assert_int_equal(fixture->wire.closes, 2);
 }
 
+/* An application that answers with what it was just shown, while the wire takes little: what the
+ * stream's buffer holds must not move under the call. */
+static void what_an_event_shows_can_be_published_as_it_lies(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire *wire = &fixture->wire;
+    uint8_t rx_at[24], tx_at[24], packet_rx[64], expected[256];
+    size_t expected_len = 0;
+    unsigned shown = 0, refused = 0;
+    struct th_mqtt mqtt;
+    struct th_mqtt_event event;
+    const struct th_mqtt_config config = {.version = &th_mqtt_v311,
+                                          .client_id = TH_SPAN("e"),
+                                          .rx = packet_rx,
+                                          .rx_room = sizeof packet_rx};
+    memcpy(wire->in, "\x20\x02\0\0", 4);
+    for (uint8_t i = 0; i < 60; i++)
+        memcpy(wire->in + 4 + i * 6, (uint8_t[]){0x30, 4, 0, 1, 'a', i}, 6);
+    struct th_stream stream = th_plain_init(&fixture->plain, fixture->plain.wire, rx_at,
+                                            sizeof rx_at, tx_at, sizeof tx_at);
+    assert_int_equal(th_mqtt_init(&mqtt, &config), TH_OK);
+    assert_int_equal(th_mqtt_connect(&mqtt, stream, 0), TH_OK);
+    for (unsigned turn = 0; turn < 1000; turn++) {
+        wire->bite = 6 + turn % 8;
+        wire->in_to = wire->out_len > 0 ? 4 + 60 * 6 : 0;
+        while (th_mqtt_next(&mqtt, 0, &event)) {
+            if (event.kind != TH_MQTT_EVENT_MESSAGE)
+                continue;
+            uint8_t value = event.u.message.payload.at[0];
+            assert_int_equal(value, shown++);
+            const struct th_mqtt_publish echo = {.topic = TH_SPAN("b"),
+                                                 .payload = event.u.message.payload};
+            enum th_error error = th_mqtt_publish(&mqtt, &echo, NULL);
+            assert_true(error == TH_OK || error == TH_ERR_AGAIN);
+            refused += error == TH_ERR_AGAIN;
+            if (error == TH_OK)
+                expected[expected_len++] = value;
+        }
+    }
+    assert_int_equal(shown, 60);
+    size_t connect_len = wire->out[1] + 2u;
+    assert_int_equal(wire->out_len, connect_len + 6 * expected_len);
+    for (size_t i = 0; i < expected_len; i++)
+        assert_int_equal(wire->out[connect_len + 6 * i + 5], expected[i]);
+    assert_true(refused > 0 && expected_len > 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -253,6 +305,7 @@ int main(void)
         CASE(bytes_stay_where_they_are_until_they_are_taken),
         CASE(what_came_before_the_end_can_still_be_read),
         CASE(an_orderly_close_sends_what_was_put),
+        CASE(what_an_event_shows_can_be_published_as_it_lies),
     };
     return cmocka_run_group_tests_name("the plain stream", tests, NULL, NULL);
 }
