@@ -62,14 +62,31 @@ static void user_rights(FILE *to, const struct registry_principal *user)
         fprintf(to, "topic read homeassistant/device/+/config\ntopic write homeassistant/status\n");
 }
 
-void acl_user(FILE *to, const struct registry_principal *user)
+static void each_connection(FILE *to, const struct registry_principal *user, bool rights)
 {
     for (int i = 1; i <= user->connections; i++) {
         char name[REGISTRY_NAME_MAX + 12];
         snprintf(name, sizeof name, i == 1 ? "%s" : "%s.%d", user->name, i);
         fprintf(to, "\nuser %s\n", name);
-        user_rights(to, user);
+        if (rights)
+            user_rights(to, user);
         deny_patterns(to, name);
+    }
+}
+
+void acl_user(FILE *to, const struct registry_principal *user)
+{
+    each_connection(to, user, true);
+}
+
+void acl_revoked(FILE *to, const struct registry_principal *gone)
+{
+    each_connection(to, gone, false);
+    if (strcmp(gone->kind, "device") == 0) {
+        char birth[REGISTRY_NAME_MAX + 12];
+        snprintf(birth, sizeof birth, "%s.birth", gone->name);
+        fprintf(to, "\nuser %s\n", birth);
+        deny_patterns(to, birth);
     }
 }
 
@@ -79,6 +96,8 @@ static bool each_user(void *user, const struct registry_principal *row)
 {
     if (strcmp(row->state, "active") == 0)
         acl_user(user, row);
+    else
+        acl_revoked(user, row);
     return true;
 }
 
@@ -86,6 +105,8 @@ static bool each_device(void *user, const struct registry_principal *row)
 {
     if (strcmp(row->state, "active") == 0)
         acl_birth(user, row->name);
+    else
+        acl_revoked(user, row);
     return true;
 }
 

@@ -266,11 +266,63 @@ static int ca_show(int argc, char **argv)
     return code;
 }
 
+/* ---- log ---- */
+
+static void event_text(void *user, int64_t at_s, const char *what, const char *subject)
+{
+    (void)user;
+    char at[24];
+    say("%s  %-12s %s", term_date(at_s, at), what, subject);
+}
+
+static void event_json(void *user, int64_t at_s, const char *what, const char *subject)
+{
+    struct json *json = user;
+    json_open(json, NULL, '{');
+    json_number(json, "at", at_s);
+    json_text(json, "what", what);
+    json_text(json, "subject", subject);
+    json_close(json, '}');
+}
+
+static int ca_log(int argc, char **argv)
+{
+    static const struct usage usage = {"ca log", "", "Shows what was issued, revoked and made.",
+                                       NULL};
+    const char *dir = NULL;
+    long lines = 100;
+    struct words rest = {0};
+    const struct option options[] = {
+        OPTION_ROW_DIR(&dir),
+        {'n', "lines", "N", "the last N [100]", OPTION_NUMBER, &lines, 1, 1000000},
+        OPTION_ROW_JSON,
+    };
+    int code = options_take(&usage, options, 3, argc, argv, &rest);
+    if (code != OPTION_GO_ON)
+        return code;
+    if (rest.count)
+        return fail(EXIT_USAGE, "ca log takes no '%s'\nthimble ca log --help", rest.at[0]);
+    struct home home;
+    code = home_open(&home, dir, false);
+    if (code == EXIT_OK && term.json) {
+        struct json json = json_begin(stdout);
+        json_open(&json, "events", '[');
+        registry_events(&home.registry, lines, event_json, &json);
+        json_close(&json, ']');
+        json_end(&json);
+    } else if (code == EXIT_OK) {
+        registry_events(&home.registry, lines, event_text, NULL);
+    }
+    home_close(&home);
+    return code;
+}
+
 int ca_main(int argc, char **argv)
 {
     static const struct command verbs[] = {
         {"init", ca_init, "makes the authorities"},
         {"show", ca_show, "shows them"},
+        {"log", ca_log, "shows what was issued and revoked"},
     };
-    return commands_run("ca", verbs, 2, argc, argv);
+    return commands_run("ca", verbs, 3, argc, argv);
 }

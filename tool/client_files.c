@@ -252,21 +252,42 @@ static int make_paper(struct home *home, const struct client *client, int at,
     return code;
 }
 
+/* The old keys go first: killed here, a run with --replace again finishes. */
+static int clear_for_new(struct home *home, const struct client *client)
+{
+    static const char *const endings[] = {"crt", "csr", "key"};
+    for (int i = 0; i < paper_count(client); i++) {
+        struct paper paper = paper_of(client, i);
+        for (int j = 0; j < 3; j++)
+            remove(paper_path(home, client, &paper, endings[j]).text);
+    }
+    int code = registry_revoke_principal(&home->registry, client->name, "replaced");
+    if (code == EXIT_OK)
+        code = registry_principal_restore(&home->registry, client->name);
+    return code == EXIT_OK ? registry_event(&home->registry, "replace", client->name) : code;
+}
+
 /* Inside one transaction. */
 static int make_papers(struct home *home, struct client *client,
                        X509 *certificates[CLIENT_PAPERS_MAX])
 {
     struct registry_principal taken;
+    int code = EXIT_OK;
     bool known = registry_principal(&home->registry, client->name, &taken);
-    if (known && is_complete(home, client, &taken)) /* before anything is made */
-        return taken_by(client, &taken);
+    bool replace = known && client->replace && strcmp(taken.kind, client->kind) == 0;
     if (known)
         client->connections = taken.connections;
-    int code = make_folder(home, client);
+    if (replace)
+        code = clear_for_new(home, client);
+    else if (known && is_complete(home, client, &taken)) /* before anything is made */
+        return taken_by(client, &taken);
+    if (code == EXIT_OK)
+        code = make_folder(home, client);
     if (code == EXIT_OK && !known)
         code = add_name(home, client);
+    const struct registry_principal *unfinished = known && !replace ? &taken : NULL;
     for (int i = 0; code == EXIT_OK && i < paper_count(client); i++)
-        code = make_paper(home, client, i, known ? &taken : NULL, &certificates[i]);
+        code = make_paper(home, client, i, unfinished, &certificates[i]);
     return code;
 }
 
@@ -344,12 +365,16 @@ struct listing {
     const struct home *home;
     struct json json;
     size_t count;
+    int64_t before_s; /* only whose certificate ends before; 0: all */
 };
 
 static bool list_row(void *user, const struct registry_principal *row)
 {
     struct listing *listing = user;
     char end[24];
+    if (listing->before_s &&
+        (strcmp(row->state, "active") != 0 || row->not_after_s >= listing->before_s))
+        return true;
     listing->count++;
     if (term.json) {
         json_row(&listing->json, listing->home, row);
@@ -363,19 +388,44 @@ static bool list_row(void *user, const struct registry_principal *row)
     return true;
 }
 
+/* "60d" or "60" */
+static bool days_of(const char *text, long *days)
+{
+    char number[8];
+    size_t len = strlen(text);
+    if (len > 0 && text[len - 1] == 'd')
+        len--;
+    if (len == 0 || len >= sizeof number)
+        return false;
+    memcpy(number, text, len);
+    number[len] = '\0';
+    return options_number(number, 0, 36500, days);
+}
+
 int client_list(const struct usage *usage, const char *kind, int argc, char **argv)
 {
-    const char *dir = NULL;
+    const char *dir = NULL, *expiring = NULL;
     struct words rest = {0};
-    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON};
-    int code = options_take(usage, options, 2, argc, argv, &rest);
+    long days = 0;
+    const struct option options[] = {
+        OPTION_ROW_DIR(&dir),
+        {0, "expiring", "DAYS", "only those whose certificate ends within, for example 60d",
+         OPTION_TEXT, &expiring, 0, 0},
+        OPTION_ROW_JSON,
+    };
+    int code = options_take(usage, options, 3, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
+    if (expiring && !days_of(expiring, &days))
+        return fail(EXIT_USAGE, "--expiring takes days, not '%s'\nthimble %s list --expiring 60d",
+                    expiring, kind);
     struct home home;
     code = home_open(&home, dir, false);
     if (code != EXIT_OK)
         return code;
     struct listing listing = {.home = &home};
+    if (expiring)
+        listing.before_s = time(NULL) + days * HOME_DAY_S;
     char array[16];
     snprintf(array, sizeof array, "%ss", kind);
     if (term.json) {
@@ -386,6 +436,8 @@ int client_list(const struct usage *usage, const char *kind, int argc, char **ar
     if (term.json) {
         json_close(&listing.json, ']');
         json_end(&listing.json);
+    } else if (listing.count == 0 && expiring) {
+        say("None ends within %ld days.", days);
     } else if (listing.count == 0) {
         say("There are none. Next: thimble %s",
             strcmp(kind, "device") == 0 ? "device enrol lamp" : "user add alice");

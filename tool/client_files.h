@@ -18,6 +18,7 @@ struct client {
     int days;         /* of the operational certificate */
     int connections;  /* of a user: a certificate for each */
     bool homeassistant;
+    bool replace;        /* revokes what the name has, and gives it new keys and certificates */
     int64_t not_after_s; /* out */
 };
 
@@ -38,5 +39,9 @@ void client_json(struct json *json, struct home *home, const char *kind, const c
 void client_next(struct home *home, const char *kind, const char *name);
 
 int client_list(const struct usage *usage, const char *kind, int argc, char **argv);
+
+/* "show NAME", "revoke NAME" */
+int client_show(const struct usage *usage, const char *kind, int argc, char **argv);
+int client_revoke(const struct usage *usage, const char *kind, int argc, char **argv);
 
 #endif

@@ -16,12 +16,13 @@
 
 #define LDEVID_DAYS 180
 
-static int enrol_one(struct home *home, const char *name)
+static int enrol_one(struct home *home, const char *name, bool replace)
 {
-    struct client client = {.kind = "device", .name = name, .days = LDEVID_DAYS};
+    struct client client = {
+        .kind = "device", .name = name, .days = LDEVID_DAYS, .replace = replace};
     int code = client_make(home, &client);
     if (code == EXIT_OK)
-        code = mosquitto_rights_changed(home);
+        code = replace ? mosquitto_revoked(home) : mosquitto_rights_changed(home);
     if (code != EXIT_OK || term.json)
         return code;
     char to[24];
@@ -58,9 +59,15 @@ static int device_enrol(int argc, char **argv)
         "birth.csr birth.crt for recovery. Example:\n"
         "  thimble device enrol lamp"};
     const char *dir = NULL;
+    bool replace = false;
     struct words names = {0};
-    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON};
-    int code = options_take(&usage, options, 2, argc, argv, &names);
+    const struct option options[] = {
+        OPTION_ROW_DIR(&dir),
+        {0, "replace", NULL, "revoke what the names have, and give them new keys", OPTION_FLAG,
+         &replace, 0, 0},
+        OPTION_ROW_JSON,
+    };
+    int code = options_take(&usage, options, 3, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count == 0)
@@ -75,7 +82,7 @@ static int device_enrol(int argc, char **argv)
     if (code == EXIT_OK)
         code = home_lock(&home);
     for (size_t i = 0; code == EXIT_OK && i < names.count; i++)
-        code = enrol_one(&home, names.at[i]);
+        code = enrol_one(&home, names.at[i], replace);
     if (code == EXIT_OK && term.json)
         enrolled_json(&home, &names);
     if (code == EXIT_OK)
@@ -90,11 +97,29 @@ static int device_list(int argc, char **argv)
     return client_list(&usage, "device", argc, argv);
 }
 
+static int device_show(int argc, char **argv)
+{
+    static const struct usage usage = {"device show", "NAME",
+                                       "Shows a device and its certificates.", NULL};
+    return client_show(&usage, "device", argc, argv);
+}
+
+static int device_revoke(int argc, char **argv)
+{
+    static const struct usage usage = {
+        "device revoke", "NAME", "Revokes a device's certificates, the birth certificate too.",
+        "A running broker is told at once. A connection that stands has no rights any more.\n"
+        "The name may be enrolled again: thimble device enrol NAME --replace"};
+    return client_revoke(&usage, "device", argc, argv);
+}
+
 int device_main(int argc, char **argv)
 {
     static const struct command verbs[] = {
         {"enrol", device_enrol, "makes a device and its certificate"},
         {"list", device_list, "lists them"},
+        {"show", device_show, "shows one and its certificates"},
+        {"revoke", device_revoke, "revokes its certificates"},
     };
-    return commands_run("device", verbs, 2, argc, argv);
+    return commands_run("device", verbs, 4, argc, argv);
 }

@@ -376,6 +376,13 @@ int registry_revoke_principal(struct registry *registry, const char *name, const
                : code;
 }
 
+int registry_principal_restore(struct registry *registry, const char *name)
+{
+    return run(registry,
+               prepare(registry, "UPDATE principal SET state = 'active' WHERE name = ?", "t", name),
+               "restore a name");
+}
+
 void registry_certificates(struct registry *registry, const char *principal,
                            void (*each)(void *user, const struct registry_certificate *row),
                            void *user)

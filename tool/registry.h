@@ -89,6 +89,9 @@ bool registry_key_is_known(struct registry *registry, const uint8_t pin[32], con
 int registry_revoke_name(struct registry *registry, const char *common_name, const char *reason);
 int registry_revoke_principal(struct registry *registry, const char *name, const char *reason);
 
+/* A revoked name is given out again, to the same one. */
+int registry_principal_restore(struct registry *registry, const char *name);
+
 /* One certificate as the registry lists it. */
 struct registry_certificate {
     char serial[X509_SERIAL_TEXT], kind[8], common_name[REGISTRY_NAME_MAX];

@@ -123,11 +123,29 @@ static int user_list(int argc, char **argv)
     return client_list(&usage, "user", argc, argv);
 }
 
+static int user_show(int argc, char **argv)
+{
+    static const struct usage usage = {"user show", "NAME", "Shows a user and its certificates.",
+                                       NULL};
+    return client_show(&usage, "user", argc, argv);
+}
+
+static int user_revoke(int argc, char **argv)
+{
+    static const struct usage usage = {"user revoke", "NAME",
+                                       "Revokes a user's certificates and takes its rights away.",
+                                       "A running broker is told at once. A connection that stands "
+                                       "ends by itself, without rights."};
+    return client_revoke(&usage, "user", argc, argv);
+}
+
 int user_main(int argc, char **argv)
 {
     static const struct command verbs[] = {
         {"add", user_add, "makes a user and its certificate"},
         {"list", user_list, "lists them"},
+        {"show", user_show, "shows one and its certificates"},
+        {"revoke", user_revoke, "takes certificates and rights away"},
     };
-    return commands_run("user", verbs, 2, argc, argv);
+    return commands_run("user", verbs, 4, argc, argv);
 }

@@ -26,7 +26,12 @@ broker_init thimble-broker
 broker_run thimble-broker
 broker_prove thimble-broker
 device_enrol thimble-device
+ca_log thimble-ca
 device_list thimble-device
+device_show thimble-device
+device_revoke thimble-device
+user_show thimble-user
+user_revoke thimble-user
 user_add thimble-user
 user_list thimble-user
 pub thimble-pub
