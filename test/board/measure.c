@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* For scripts/footprint: runs the link demo in the measuring emulator through a full handshake, a
  * restart, a resumed handshake, commands and telemetry. Prints the plugin's report, and
- * "stack_peak BYTES". Usage: measure lx106|mps2 */
+ * "stack_peak BYTES". R11: the longest gap of the main loop by call site is among it. Usage:
+ * measure lx106|mps2 */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -182,6 +182,21 @@ static void write_entropy(size_t length, unsigned period)
     fclose(file);
 }
 
+/* Every fourth byte is the same, and so is the first of each window of the test. */
+static void write_biased_entropy(void)
+{
+    FILE *from = fopen("/dev/urandom", "rb"), *to = fopen(qemu_path(&qemu, "entropy"), "wb");
+
+    assert_non_null(from);
+    assert_non_null(to);
+    for (unsigned i = 0; i < 8192; i++) {
+        int byte = fgetc(from);
+        fputc(i % 4 == 0 ? 0x55 : byte, to);
+    }
+    fclose(from);
+    fclose(to);
+}
+
 static void entropy_is(const char *verdict, const char *more)
 {
     char parameter[512];
@@ -193,7 +208,7 @@ static void entropy_is(const char *verdict, const char *more)
 }
 
 /* T13 */
-static void a_stuck_repeating_or_exhausted_source_of_entropy_fails_for_good(void **state)
+static void a_stuck_repeating_biased_or_exhausted_source_of_entropy_fails_for_good(void **state)
 {
     (void)state;
     write_entropy(8192, 0);
@@ -203,6 +218,8 @@ static void a_stuck_repeating_or_exhausted_source_of_entropy_fails_for_good(void
         entropy_is("entropy failed", NULL);
     }
     write_entropy(500, 500);
+    entropy_is("entropy failed", NULL);
+    write_biased_entropy();
     entropy_is("entropy failed", NULL);
 }
 
@@ -317,7 +334,7 @@ int main(int argc, char **argv)
         TEST(the_watchdog_ends_a_hang_and_tells_where_it_was),
         TEST(armed_outputs_go_off_on_time_while_the_loop_is_held_for_two_seconds),
         TEST(the_host_drives_pins_and_analog_inputs_and_sees_the_outputs),
-        TEST(a_stuck_repeating_or_exhausted_source_of_entropy_fails_for_good),
+        TEST(a_stuck_repeating_biased_or_exhausted_source_of_entropy_fails_for_good),
         TEST(a_source_that_begins_as_before_the_reset_fails),
         TEST(good_entropy_passes),
         TEST(idling_costs_the_host_next_to_nothing),
