@@ -270,10 +270,15 @@ unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         if (step != TH_STEP_ON)
             return step;
     }
-    /* While an acknowledgement is owed nothing more is received: the broker waits with us. */
+    /* While an acknowledgement is owed nothing more is received: the broker waits with us. Once the
+     * stream has ended it is owed no more, so that all that arrived before is still shown; the
+     * broker asks again on the next connection. */
     if ((mqtt->todo & TH_TODO_OWED) != 0 &&
-        ((mqtt->todo & TH_TODO_PART) != 0 || !th_mqtt_send_owed(mqtt)))
-        return blocked(mqtt, TH_STEP_WAIT);
+        ((mqtt->todo & TH_TODO_PART) != 0 || !th_mqtt_send_owed(mqtt))) {
+        if (mqtt->stream_state <= TH_STREAM_OPEN)
+            return blocked(mqtt, TH_STEP_WAIT);
+        mqtt->todo &= (uint8_t)~TH_TODO_OWED;
+    }
     unsigned step = TH_STEP_ON;
     while (step == TH_STEP_ON && (mqtt->todo & (TH_TODO_PUMP | TH_TODO_PART)) == TH_TODO_PUMP)
         step = pump(mqtt, event);

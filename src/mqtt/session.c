@@ -289,7 +289,9 @@ bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
          * peer can change that. */
         bool heard = (size_t)(mqtt->rx_end - mqtt->rx_at) > unread;
         bool freed = (mqtt->todo & TH_TODO_BLOCKED) != 0 && th_mqtt_room(mqtt) > room;
-        if (heard || (freed && mqtt->stream_state == TH_STREAM_OPEN))
+        bool ended = mqtt->stream_state > TH_STREAM_OPEN;
+        bool unread_at_end = ended && mqtt->rx_at != mqtt->rx_end;
+        if (heard || unread_at_end || (freed && !ended))
             continue;
         return mqtt->stream_state > TH_STREAM_OPEN && end_of_stream(mqtt, event);
     }
