@@ -8,7 +8,7 @@
 #include "regs.h"
 
 /* In IRAM: code that must run while the flash is busy. */
-#define TH_IN_RAM __attribute__((section(".iram.text"), noinline))
+#define TH_IN_RAM __attribute__((section(".iram.text")))
 
 #define TH_CYCLES_A_MS  LX_CYCLES_A_MS
 #define TH_MAX_SLEEP_MS 50000 /* CCOUNT wraps after 107 s */
