@@ -11,6 +11,7 @@
 #include "home.h"
 #include "hosts.h"
 #include "json.h"
+#include "lint.h"
 #include "mosquitto.h"
 #include "names.h"
 #include "options.h"
@@ -296,6 +297,7 @@ int broker_main(int argc, char **argv)
         {"init", broker_init, "makes its configuration, certificate and rights"},
         {"run", broker_run, "runs it in the foreground"},
         {"prove", broker_prove, "tries what is allowed and what is forbidden"},
+        {"lint", broker_lint, "finds mistakes in any mosquitto.conf"},
     };
-    return commands_run("broker", verbs, 3, argc, argv);
+    return commands_run("broker", verbs, 4, argc, argv);
 }

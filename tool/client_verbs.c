@@ -65,7 +65,7 @@ static void certificate_json(void *user, const struct registry_certificate *row)
 int client_show(const struct usage *usage, const char *kind, int argc, char **argv)
 {
     struct home home;
-    struct registry_principal row;
+    struct registry_principal row = {.state = ""};
     char date[24];
     int code = begin(usage, kind, argc, argv, &home, &row);
     if (code == OPTION_GO_ON && term.json) {
@@ -108,7 +108,7 @@ static int revoke(struct home *home, const struct registry_principal *row)
 int client_revoke(const struct usage *usage, const char *kind, int argc, char **argv)
 {
     struct home home;
-    struct registry_principal row;
+    struct registry_principal row = {.state = ""};
     int code = begin(usage, kind, argc, argv, &home, &row);
     if (code != OPTION_GO_ON) {
         home_close(&home);

@@ -25,6 +25,7 @@ ca_show thimble-ca
 broker_init thimble-broker
 broker_run thimble-broker
 broker_prove thimble-broker
+broker_lint thimble-broker
 device_enrol thimble-device
 ca_log thimble-ca
 device_list thimble-device
