@@ -124,6 +124,8 @@ uint32_t th_machine_entropy_mark(uint32_t mark)
 
 static TH_IN_RAM _Noreturn void reset(void)
 {
+    /* What was written to RTC memory is for the next start; to the compiler nobody reads it. */
+    __asm__ volatile("memw" : : : "memory");
     for (;;)
         LX_REG(LX_FPGA_BASE + 0x10) = 0xDEAD;
 }
