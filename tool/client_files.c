@@ -115,6 +115,19 @@ static int make_request(struct home *home, const struct client *client, const st
     return code;
 }
 
+/* The device has made key and request elsewhere; a copy stays here. */
+static int take_request(struct home *home, const struct client *client, const struct paper *paper,
+                        const char *file)
+{
+    X509_REQ *request = NULL;
+    int code = x509_read_request(file, &request);
+    if (code == EXIT_OK)
+        code =
+            x509_write_request(paper_path(home, client, paper, "csr").text, request, FILES_REPLACE);
+    X509_REQ_free(request);
+    return code;
+}
+
 static int make_folder(struct home *home, const struct client *client)
 {
     struct path folder = path_of("%s/%ss", home->dir, client->kind);
@@ -136,7 +149,7 @@ static int check_request(struct home *home, const struct client *client, const s
                     "%s is refused: %s\nmake the request again, with the device's own key",
                     path.text, fault);
     x509_request_pin(request, pin);
-    if (registry_key_is_known(&home->registry, pin, client->name, owner))
+    if (registry_key_is_known(&home->registry, pin, paper->common_name, owner))
         return fail(EXIT_INPUT,
                     "%s is refused: its key is the one of %s, and a key has one owner\n"
                     "remove the copied key and run it again",
@@ -240,7 +253,8 @@ static int make_paper(struct home *home, const struct client *client, int at,
 {
     struct paper paper = paper_of(client, at);
     X509_REQ *request = NULL;
-    int code = make_request(home, client, &paper);
+    const char *file = is_device(client) ? client->requests[at] : NULL;
+    int code = file ? take_request(home, client, &paper, file) : make_request(home, client, &paper);
     if (code == EXIT_OK)
         code = x509_read_request(paper_path(home, client, &paper, "csr").text, &request);
     if (code == EXIT_OK)
@@ -322,7 +336,9 @@ static void json_row(struct json *json, const struct home *home,
     json_text(json, "state", row->state);
     json_number(json, "not_after", row->not_after_s);
     json_text(json, "serial", row->serial);
-    json_text(json, "key", kind_path(home, row->kind, row->name, "key").text);
+    struct path key = kind_path(home, row->kind, row->name, "key");
+    if (files_exist(key.text)) /* else the device alone has it */
+        json_text(json, "key", key.text);
     json_text(json, "certificate", kind_path(home, row->kind, row->name, "crt").text);
     json_text(json, "anchors", path_in(home, row->kind, row->name, "ca.crt").text);
     json_close(json, '}');

@@ -18,8 +18,9 @@ struct client {
     int days;         /* of the operational certificate */
     int connections;  /* of a user: a certificate for each */
     bool homeassistant;
-    bool replace;        /* revokes what the name has, and gives it new keys and certificates */
-    int64_t not_after_s; /* out */
+    const char *requests[2]; /* files of a device's own two requests; NULL: made here, with keys */
+    bool replace;            /* revokes what the name has, and gives it new keys and certificates */
+    int64_t not_after_s;     /* out */
 };
 
 /* OPTION_GO_ON, or EXIT_INPUT with the rule. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +70,28 @@ int home_open(struct home *home, const char *dir, bool create)
     return registry_open(&home->registry, registry.text, create);
 }
 
+/* What files_write() of a killed command has left. Only who holds the lock writes there. */
+static void sweep(const struct home *home)
+{
+    static const char *const folders[] = {"ca", "broker"};
+    for (size_t i = 0; i < 2 && !strpbrk(home->dir, "*?[\\"); i++) {
+        glob_t found;
+        if (glob(path_of("%s/%s/*.??????", home->dir, folders[i]).text, 0, NULL, &found) != 0)
+            continue;
+        for (size_t j = 0; j < found.gl_pathc; j++)
+            unlink(found.gl_pathv[j]);
+        globfree(&found);
+    }
+}
+
 int home_lock(struct home *home)
 {
     struct path path = home_path(home, "lock");
     home->lock = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (home->lock >= 0 && flock(home->lock, LOCK_EX) == 0)
+    if (home->lock >= 0 && flock(home->lock, LOCK_EX) == 0) {
+        sweep(home);
         return EXIT_OK;
+    }
     return fail(EXIT_FAILED, "cannot lock %s: %s\ncheck its permissions", path.text,
                 strerror(errno));
 }

@@ -333,13 +333,13 @@ X509 *registry_certificate(struct registry *registry, const char *common_name)
                                   "t", common_name));
 }
 
-bool registry_key_is_known(struct registry *registry, const uint8_t pin[32], const char *principal,
-                           char owner[REGISTRY_NAME_MAX])
+bool registry_key_is_known(struct registry *registry, const uint8_t pin[32],
+                           const char *common_name, char owner[REGISTRY_NAME_MAX])
 {
     sqlite3_stmt *statement = prepare(registry,
                                       "SELECT common_name FROM certificate WHERE pin = ? AND "
-                                      "principal IS NOT ? LIMIT 1",
-                                      "bt", pin, 32, principal);
+                                      "common_name <> ? LIMIT 1",
+                                      "bt", pin, 32, common_name);
     bool found = statement && sqlite3_step(statement) == SQLITE_ROW;
     if (found)
         copy_text(statement, 0, owner, REGISTRY_NAME_MAX);

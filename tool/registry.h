@@ -81,9 +81,9 @@ int registry_certificate_add(struct registry *registry, enum registry_authority 
 /* The newest certificate with this common name that is not revoked; NULL when none; free it. */
 X509 *registry_certificate(struct registry *registry, const char *common_name);
 
-/* True when a certificate over this key was issued to somebody else than `principal`. */
-bool registry_key_is_known(struct registry *registry, const uint8_t pin[32], const char *principal,
-                           char owner[REGISTRY_NAME_MAX]);
+/* True when a certificate over this key was issued for another common name. */
+bool registry_key_is_known(struct registry *registry, const uint8_t pin[32],
+                           const char *common_name, char owner[REGISTRY_NAME_MAX]);
 
 /* Revokes every unexpired certificate with this common name, or all of a principal. */
 int registry_revoke_name(struct registry *registry, const char *common_name, const char *reason);
