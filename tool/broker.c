@@ -32,9 +32,11 @@ static int server_key(struct home *home, EVP_PKEY **key)
     struct path path = home_path(home, "broker/server.key");
     if (files_exist(path.text))
         return x509_read_key(path.text, key);
-    *key = x509_key_new();
+    char kind[REGISTRY_TEXT_MAX];
+    bool rsa = registry_get(&home->registry, "ca.key", kind) && strcmp(kind, "rsa") == 0;
+    *key = rsa ? x509_key_new_rsa() : x509_key_new();
     if (!*key)
-        return fail(EXIT_FAILED, "cannot make a P-256 key: %s\ncheck libcrypto", x509_error());
+        return fail(EXIT_FAILED, "cannot make a key: %s\ncheck libcrypto", x509_error());
     return x509_write_key(path.text, *key, FILES_NEW);
 }
 

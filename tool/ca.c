@@ -42,23 +42,23 @@ static int default_name(char *into, size_t room)
 }
 
 /* A key left by an init that was cut off is used, never overwritten. */
-static int key_for(const char *path, EVP_PKEY **key)
+static int key_for(const char *path, bool rsa, EVP_PKEY **key)
 {
     if (files_exist(path))
         return x509_read_key(path, key);
-    *key = x509_key_new();
+    *key = rsa ? x509_key_new_rsa() : x509_key_new();
     if (!*key)
-        return fail(EXIT_FAILED, "cannot make a P-256 key: %s\ncheck libcrypto", x509_error());
+        return fail(EXIT_FAILED, "cannot make a key: %s\ncheck libcrypto", x509_error());
     return x509_write_key(path, *key, FILES_NEW);
 }
 
-static int make(struct home *home, enum registry_authority which, const char *name)
+static int make(struct home *home, enum registry_authority which, const char *name, bool rsa)
 {
     const struct authority *authority = &authorities[which];
     struct path key_path = home_authority_path(home, which, "key");
     struct path path = home_authority_path(home, which, "crt");
     EVP_PKEY *key = NULL;
-    int code = key_for(key_path.text, &key);
+    int code = key_for(key_path.text, rsa, &key);
     if (code != EXIT_OK)
         return code;
     char common_name[96], key_ref[32];
@@ -85,7 +85,7 @@ static int make(struct home *home, enum registry_authority which, const char *na
     return code;
 }
 
-static int make_all(struct home *home, const char *name)
+static int make_all(struct home *home, const char *name, bool rsa)
 {
     X509 *present = registry_authority(&home->registry, REGISTRY_SERVER);
     X509_free(present);
@@ -97,9 +97,11 @@ static int make_all(struct home *home, const char *name)
     struct path folder = home_path(home, "ca");
     int code = files_directory(folder.text);
     for (int i = 0; code == EXIT_OK && i < REGISTRY_AUTHORITIES; i++)
-        code = make(home, (enum registry_authority)i, name);
+        code = make(home, (enum registry_authority)i, name, rsa);
     if (code == EXIT_OK)
         code = registry_set(&home->registry, "ca.name", name);
+    if (code == EXIT_OK)
+        code = registry_set(&home->registry, "ca.key", rsa ? "rsa" : "ec");
     return code == EXIT_OK ? registry_event(&home->registry, "ca init", name) : code;
 }
 
@@ -123,17 +125,20 @@ static int ca_init(int argc, char **argv)
     static const struct usage usage = {
         "ca init", "", "Makes the server CA, the device CA and the key for birth certificates.",
         "Files: ca/{server,device,idevid}.{crt,key} and registry.db in the state directory.\n"
-        "Keys are P-256, readable by you alone, and never overwritten. Example:\n"
+        "Keys are P-256 unless --rsa is given, readable by you alone, and never overwritten. "
+        "Example:\n"
         "  thimble ca init --name 'Garden'"};
     const char *dir = NULL, *name = NULL;
+    bool rsa = false;
     struct words rest = {0};
     const struct option options[] = {
         OPTION_ROW_DIR(&dir),
         {0, "name", "NAME", "name in the CAs' subjects [Thimble <random>]", OPTION_TEXT, &name, 0,
          0},
+        {0, "rsa", NULL, "RSA-2048 keys, for peers that know no P-256", OPTION_FLAG, &rsa, 0, 0},
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 3, argc, argv, &rest);
+    int code = options_take(&usage, options, 4, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     if (rest.count)
@@ -150,7 +155,7 @@ static int ca_init(int argc, char **argv)
     if (code == EXIT_OK)
         code = registry_begin(&home.registry);
     if (code == EXIT_OK)
-        code = make_all(&home, name ? name : random);
+        code = make_all(&home, name ? name : random, rsa);
     if (code == EXIT_OK)
         code = registry_commit(&home.registry);
     if (code == EXIT_OK)

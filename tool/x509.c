@@ -8,6 +8,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define SERIAL_BITS 128
@@ -23,6 +24,11 @@ const char *x509_error(void)
 EVP_PKEY *x509_key_new(void)
 {
     return EVP_EC_gen("P-256");
+}
+
+EVP_PKEY *x509_key_new_rsa(void)
+{
+    return EVP_RSA_gen(2048);
 }
 
 /* ---- names and numbers ---- */

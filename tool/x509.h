@@ -38,6 +38,8 @@ struct x509_order {
 
 /* P-256. */
 EVP_PKEY *x509_key_new(void);
+/* RSA-2048, for peers that know nothing else. */
+EVP_PKEY *x509_key_new_rsa(void);
 X509 *x509_issue(const struct x509_order *order);
 
 X509_REQ *x509_request(EVP_PKEY *key, const char *common_name);

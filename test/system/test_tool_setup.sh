@@ -244,6 +244,22 @@ check "ca init, killed at 15 moments, then run again" ca_survives
 check "no temporary file is left by commands that ended" \
     sh -c "[ -z \"\$(find $home/ca $home/broker -name '*.??????' ! -name '*.conf' -newer $home/ca/server.crt)\" ]"
 
+# ---- RSA ----
+rsa=$scratch/rsa
+check "ca init --rsa" "$thimble" ca init --rsa --dir "$rsa"
+for ca in server device idevid; do
+    check "the $ca CA is RSA-2048 and verifies" sh -c "openssl x509 -in $rsa/ca/$ca.crt -noout -text |
+        grep -q 'Public-Key: (2048 bit)' && openssl verify -x509_strict -CAfile $rsa/ca/$ca.crt $rsa/ca/$ca.crt"
+done
+check "a broker of it is proved, its devices with P-256 keys" "$thimble" broker init --dir "$rsa" --port "$(free_port)" \
+    --user-port "$(free_port)" --recovery-port "$(free_port)"
+check "its server's key is RSA, and verifies" sh -c "openssl x509 -in $rsa/broker/server.crt -noout -text |
+    grep -q 'Public-Key: (2048 bit)' &&
+    openssl verify -x509_strict -purpose sslserver -CAfile $rsa/ca/server.crt $rsa/broker/server.crt"
+"$thimble" device enrol --dir "$rsa" lamp >/dev/null
+check "a device's certificate of it verifies" openssl verify -x509_strict -purpose sslclient \
+    -CAfile "$rsa/ca/device.crt" "$rsa/devices/lamp/device.crt"
+
 # ---- a CA at the wrong time ----
 cp "$home/registry.db" "$scratch/before.db"
 openssl x509 -in "$home/ca/device.crt" -signkey "$home/ca/device.key" -days -1 -outform DER \
