@@ -238,6 +238,25 @@ static int write_results(struct home *home, const struct client *client,
     return code;
 }
 
+/* For programs that take nothing else: <stem>.p12 beside each key. */
+static int write_pkcs12(struct home *home, const struct client *client,
+                        X509 *const certificates[CLIENT_PAPERS_MAX])
+{
+    int code = EXIT_OK;
+    X509 *issuer = registry_authority(&home->registry, REGISTRY_DEVICE);
+    for (int i = 0; code == EXIT_OK && i < paper_count(client); i++) {
+        struct paper paper = paper_of(client, i);
+        EVP_PKEY *key = NULL;
+        code = x509_read_key(paper_path(home, client, &paper, "key").text, &key);
+        if (code == EXIT_OK)
+            code = x509_write_pkcs12(paper_path(home, client, &paper, "p12").text,
+                                     client->pkcs12_pass, key, certificates[i], issuer);
+        EVP_PKEY_free(key);
+    }
+    X509_free(issuer);
+    return code;
+}
+
 static int add_name(struct home *home, const struct client *client)
 {
     struct registry_principal row = {.connections = is_device(client) ? 1 : client->connections,
@@ -317,6 +336,8 @@ int client_make(struct home *home, struct client *client)
         registry_rollback(&home->registry);
     if (code == EXIT_OK)
         code = write_results(home, client, certificates);
+    if (code == EXIT_OK && client->pkcs12_pass)
+        code = write_pkcs12(home, client, certificates);
     if (code == EXIT_OK)
         client->not_after_s = x509_not_after(certificates[0]);
     for (int i = 0; i < CLIENT_PAPERS_MAX; i++)

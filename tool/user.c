@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h> /* OPENSSL_cleanse */
+
 #include "client_files.h"
 #include "commands.h"
 #include "exits.h"
@@ -13,6 +15,7 @@
 #include "term.h"
 
 #define USER_DAYS 180
+#define PASS_MAX  255
 
 static void show_added(struct home *home, const struct client *client)
 {
@@ -56,6 +59,24 @@ static bool is_ours(const char *name)
     return strcmp(name, "agent") == 0 || strcmp(name, "keeper") == 0;
 }
 
+/* The first line of a file: a pass phrase in argv could be read by everybody. */
+static int read_pass(const char *path, char pass[PASS_MAX + 1])
+{
+    struct bytes text = {NULL, 0};
+    int code = files_read(path, &text);
+    size_t len = code == EXIT_OK ? strcspn((const char *)text.at, "\r\n") : 0;
+    if (code == EXIT_OK && (len == 0 || len > PASS_MAX))
+        code = fail(EXIT_INPUT,
+                    "the first line of %s is no pass phrase of 1 to %d bytes\n"
+                    "write one into it",
+                    path, PASS_MAX);
+    if (code == EXIT_OK)
+        memcpy(pass, text.at, len);
+    pass[code == EXIT_OK ? len : 0] = '\0';
+    bytes_free(&text);
+    return code;
+}
+
 static int user_add(int argc, char **argv)
 {
     static const struct usage usage = {
@@ -72,6 +93,8 @@ static int user_add(int argc, char **argv)
     const char *dir = NULL, *role = NULL;
     long connections = 1;
     bool homeassistant = false;
+    const char *pass_file = NULL;
+    char pass[PASS_MAX + 1] = "";
     struct words names = {0};
     const struct option options[] = {
         OPTION_ROW_DIR(&dir),
@@ -80,9 +103,11 @@ static int user_add(int argc, char **argv)
          &connections, 1, CLIENT_PAPERS_MAX},
         {0, "homeassistant", NULL, "reads the devices' Home Assistant entries", OPTION_FLAG,
          &homeassistant, 0, 0},
+        {0, "pkcs12", "FILE", "PKCS#12 files too; FILE's first line is the pass phrase",
+         OPTION_TEXT, &pass_file, 0, 0},
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 5, argc, argv, &names);
+    int code = options_take(&usage, options, 6, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count != 1)
@@ -99,6 +124,8 @@ static int user_add(int argc, char **argv)
                     "thimble user add %s --role operator",
                     role, names.at[0]);
     code = ours ? OPTION_GO_ON : client_check_name("user", names.at[0]);
+    if (code == OPTION_GO_ON && pass_file && read_pass(pass_file, pass) != EXIT_OK)
+        return EXIT_INPUT;
     if (code != OPTION_GO_ON)
         return code;
     struct home home;
@@ -108,11 +135,13 @@ static int user_add(int argc, char **argv)
                             .role = role,
                             .days = USER_DAYS,
                             .connections = (int)connections,
-                            .homeassistant = homeassistant};
+                            .homeassistant = homeassistant,
+                            .pkcs12_pass = pass_file ? pass : NULL};
     if (code == EXIT_OK)
         code = home_lock(&home);
     if (code == EXIT_OK)
         code = add(&home, &client);
+    OPENSSL_cleanse(pass, sizeof pass);
     home_close(&home);
     return code;
 }

@@ -76,6 +76,9 @@ X509 *x509_of_der(const void *der, size_t len);
 int x509_write_key(const char *path, EVP_PKEY *key, enum files_when when);
 int x509_write_certificate(const char *path, X509 *certificate, enum files_when when);
 int x509_write_request(const char *path, X509_REQ *request, enum files_when when);
+/* Key, certificate and its issuer in one file (PKCS#12), under a pass phrase. */
+int x509_write_pkcs12(const char *path, const char *pass, EVP_PKEY *key, X509 *certificate,
+                      X509 *issuer);
 int x509_write_crl(const char *path, X509_CRL *crl);
 
 int x509_read_key(const char *path, EVP_PKEY **out);

@@ -8,6 +8,7 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 
 #include "exits.h"
 #include "term.h"
@@ -132,6 +133,22 @@ int x509_write_request(const char *path, X509_REQ *request, enum files_when when
     BIO *memory = BIO_new(BIO_s_mem());
     int worked = memory ? PEM_write_bio_X509_REQ(memory, request) : 0;
     return write_pem(path, memory, worked, FILES_PUBLIC, when);
+}
+
+int x509_write_pkcs12(const char *path, const char *pass, EVP_PKEY *key, X509 *certificate,
+                      X509 *issuer)
+{
+    char name[128];
+    x509_common_name(certificate, name, sizeof name);
+    STACK_OF(X509) *issuers = sk_X509_new_null();
+    BIO *memory = BIO_new(BIO_s_mem());
+    PKCS12 *store = issuers && sk_X509_push(issuers, issuer) > 0
+                        ? PKCS12_create(pass, name, key, certificate, issuers, 0, 0, 0, 0, 0)
+                        : NULL;
+    int worked = memory && store ? i2d_PKCS12_bio(memory, store) : 0;
+    PKCS12_free(store);
+    sk_X509_free(issuers);
+    return write_pem(path, memory, worked, FILES_SECRET, FILES_REPLACE);
 }
 
 int x509_write_crl(const char *path, X509_CRL *crl)

@@ -7,7 +7,7 @@ export PATH=$THIMBLE_BUILD/tool:$PATH
 # The man page as plain text, without hyphenation.
 page() { MANWIDTH=1000 MAN_KEEP_FORMATTING='' man --no-hyphenation --no-justification -l "$man/$1.1" | col -b; }
 flags_of() { # of a command, as its help lists them
-    "$thimble" $1 --help | grep -o '^  *-[-A-Za-z, ]*' | grep -o -- '--*[A-Za-z][a-z-]*' | sort -u
+    "$thimble" $1 --help | grep -o '^  *-[-A-Za-z0-9, ]*' | grep -o -- '--*[A-Za-z][a-z0-9-]*' | sort -u
 }
 documented() { # COMMAND PAGE
     local flag text

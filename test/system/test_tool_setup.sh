@@ -174,6 +174,18 @@ for file in user user.2 user.3; do
 done
 check "each has a common name of its own" sh -c \
     "openssl x509 -in $home/users/hass/user.3.crt -noout -subject -nameopt RFC2253 | grep -qx 'subject=CN=hass.3'"
+echo "a pass phrase" >"$scratch/pass"
+check "user add --pkcs12" "$thimble" user add phone --connections 2 --pkcs12 "$scratch/pass"
+for file in user user.2; do
+    check "$file.p12 is its owner's alone" mode_is "$home/users/phone/$file.p12" 600
+    check "opens with the pass phrase and holds the key" sh -c "
+        [ \"\$(openssl pkcs12 -in $home/users/phone/$file.p12 -passin 'pass:a pass phrase' -nodes -nocerts |
+            openssl pkey -pubout)\" = \"\$(openssl x509 -in $home/users/phone/$file.crt -noout -pubkey)\" ]"
+    check "and with no other" not openssl pkcs12 -in "$home/users/phone/$file.p12" -passin pass:x -nodes
+done
+: >"$scratch/nopass"
+check "an empty pass phrase is refused" refused 3 "" "$thimble" user add tablet --pkcs12 "$scratch/nopass"
+check "and the user is not made" not test -e "$home/users/tablet"
 lines_of() { sed -n "/^user $1\$/,/^\$/p" "$home/broker/acl"; }
 check "and all the rights of the one caller (F6)" sh -c "
     [ \"\$(echo '$(lines_of hass.3)' | grep -cx 'topic write +/from/hass/rpc')\" = 1 ]"
