@@ -193,47 +193,55 @@ static int no_password(char *into, int room, int writing, void *user)
     return -1;
 }
 
-int x509_read_key(const char *path, EVP_PKEY **out)
+/* One PEM object of a file; NULL, with `*code` set and the reason said, when it holds none. */
+typedef void *read_pem(BIO *memory);
+
+static void *read_one(const char *path, const char *what, read_pem *read, int *code)
 {
     struct bytes bytes;
-    int code;
-    BIO *memory = open_memory(path, &bytes, &code);
+    BIO *memory = open_memory(path, &bytes, code);
     if (!memory)
-        return code;
-    *out = PEM_read_bio_PrivateKey(memory, NULL, no_password, NULL);
-    if (!*out)
-        code = not_a(path, "private key", &bytes);
+        return NULL;
+    void *found = read(memory);
+    if (!found)
+        *code = not_a(path, what, &bytes);
     BIO_free(memory);
     bytes_free(&bytes);
+    return found;
+}
+
+static void *read_key(BIO *memory)
+{
+    return PEM_read_bio_PrivateKey(memory, NULL, no_password, NULL);
+}
+
+static void *read_certificate(BIO *memory)
+{
+    return PEM_read_bio_X509(memory, NULL, NULL, NULL);
+}
+
+static void *read_request(BIO *memory)
+{
+    return PEM_read_bio_X509_REQ(memory, NULL, NULL, NULL);
+}
+
+int x509_read_key(const char *path, EVP_PKEY **out)
+{
+    int code;
+    *out = read_one(path, "private key", read_key, &code);
     return code;
 }
 
 int x509_read_certificate(const char *path, X509 **out)
 {
-    struct bytes bytes;
     int code;
-    BIO *memory = open_memory(path, &bytes, &code);
-    if (!memory)
-        return code;
-    *out = PEM_read_bio_X509(memory, NULL, NULL, NULL);
-    if (!*out)
-        code = not_a(path, "certificate", &bytes);
-    BIO_free(memory);
-    bytes_free(&bytes);
+    *out = read_one(path, "certificate", read_certificate, &code);
     return code;
 }
 
 int x509_read_request(const char *path, X509_REQ **out)
 {
-    struct bytes bytes;
     int code;
-    BIO *memory = open_memory(path, &bytes, &code);
-    if (!memory)
-        return code;
-    *out = PEM_read_bio_X509_REQ(memory, NULL, NULL, NULL);
-    if (!*out)
-        code = not_a(path, "certificate request", &bytes);
-    BIO_free(memory);
-    bytes_free(&bytes);
+    *out = read_one(path, "certificate request", read_request, &code);
     return code;
 }
