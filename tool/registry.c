@@ -40,6 +40,8 @@ static const char *const migrations[] = {
     "CREATE INDEX certificate_principal ON certificate (principal);"
     "CREATE TABLE event (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, what TEXT NOT NULL,"
     "  subject TEXT NOT NULL);",
+    "ALTER TABLE principal ADD COLUMN password TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE principal ADD COLUMN mac TEXT NOT NULL DEFAULT '';",
 };
 #define SCHEMA ((int)(sizeof migrations / sizeof migrations[0]))
 
@@ -246,7 +248,7 @@ X509 *registry_authority(struct registry *registry, enum registry_authority whic
 
 #define PRINCIPAL_COLUMNS                                                                   \
     "SELECT p.name, p.kind, p.role, p.state, p.created_s, c.not_after_s, c.serial, "        \
-    "p.connections, p.homeassistant "                                                       \
+    "p.connections, p.homeassistant, p.password, p.mac "                                    \
     "FROM principal p LEFT JOIN certificate c ON c.rowid = (SELECT rowid FROM certificate " \
     "WHERE principal = p.name AND kind <> 'idevid' AND common_name = p.name "               \
     "ORDER BY issued_s DESC, rowid DESC LIMIT 1) "
@@ -262,6 +264,8 @@ static void principal_of(sqlite3_stmt *statement, struct registry_principal *out
     copy_text(statement, 6, out->serial, sizeof out->serial);
     out->connections = sqlite3_column_int(statement, 7);
     out->homeassistant = sqlite3_column_int(statement, 8) != 0;
+    copy_text(statement, 9, out->password, sizeof out->password);
+    copy_text(statement, 10, out->mac, sizeof out->mac);
 }
 
 int registry_principal_add(struct registry *registry, const struct registry_principal *principal)
@@ -299,6 +303,21 @@ void registry_principals(struct registry *registry, const char *kind,
             break;
     }
     sqlite3_finalize(statement);
+}
+
+int registry_principal_password(struct registry *registry, const char *name, const char *hash)
+{
+    return run(
+        registry,
+        prepare(registry, "UPDATE principal SET password = ? WHERE name = ?", "tt", hash, name),
+        "keep a password");
+}
+
+int registry_principal_mac(struct registry *registry, const char *name, const char *mac)
+{
+    return run(registry,
+               prepare(registry, "UPDATE principal SET mac = ? WHERE name = ?", "tt", mac, name),
+               "keep an address");
 }
 
 /* ---- certificates ---- */

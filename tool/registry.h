@@ -25,6 +25,7 @@ struct registry {
 
 #define REGISTRY_NAME_MAX 40 /* a name of 32 letters, ".birth" or ".<n>", and NUL */
 #define REGISTRY_TEXT_MAX 1024
+#define REGISTRY_HASH_MAX 160
 
 /* `create` makes the file and its tables; without it a missing file is EXIT_MISSING. */
 int registry_open(struct registry *registry, const char *path, bool create);
@@ -60,12 +61,18 @@ struct registry_principal {
     int64_t created_s;
     int64_t not_after_s; /* of its newest operational certificate; 0 when none */
     char serial[X509_SERIAL_TEXT];
+    char password[REGISTRY_HASH_MAX]; /* as mosquitto's password file has it; "" none */
+    char mac[13];                     /* of the legacy front, 12 hexadecimal digits; "" off */
 };
 
 /* name, kind, role, connections and homeassistant are taken. */
 int registry_principal_add(struct registry *registry, const struct registry_principal *principal);
 bool registry_principal(struct registry *registry, const char *name,
                         struct registry_principal *out);
+
+/* "" takes it away. */
+int registry_principal_password(struct registry *registry, const char *name, const char *hash);
+int registry_principal_mac(struct registry *registry, const char *name, const char *mac);
 
 /* All of a kind, by name; `each` gives back false to stop. */
 void registry_principals(struct registry *registry, const char *kind,

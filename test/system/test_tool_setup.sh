@@ -281,9 +281,15 @@ check "an expired CA issues nothing, and says so" refused 3 "device CA has expir
 check "and nothing was made" not test -e "$home/devices/late/device.crt"
 cp "$scratch/before.db" "$home/registry.db"
 
+schema=$(sql "pragma user_version")
 sql "pragma user_version = 99"
 check "a registry of a newer thimble is not touched" refused 3 "newer thimble" "$thimble" device list
-sql "pragma user_version = 1"
+sql "pragma user_version = $schema"
+cp "$home/registry.db" "$scratch/newest.db"
+sql "alter table principal drop column password; alter table principal drop column mac; pragma user_version = 1"
+check "a registry of an older thimble is brought up to date" "$thimble" device list
+check "and nobody got a right by it" test 0 = "$(sql "select count(*) from principal where password || mac <> ''")"
+cp "$scratch/newest.db" "$home/registry.db"
 : >"$scratch/file"
 check "a state directory that is a file is refused" refused 1 "cannot make the directory" \
     "$thimble" ca init --dir "$scratch/file"
