@@ -12,10 +12,10 @@
 #include "json.h"
 #include "mosquitto.h"
 #include "options.h"
+#include "pass.h"
 #include "term.h"
 
 #define USER_DAYS 180
-#define PASS_MAX  255
 
 static void show_added(struct home *home, const struct client *client)
 {
@@ -57,24 +57,6 @@ static bool is_role(const char *role)
 static bool is_ours(const char *name)
 {
     return strcmp(name, "agent") == 0 || strcmp(name, "keeper") == 0;
-}
-
-/* The first line of a file: a pass phrase in argv could be read by everybody. */
-static int read_pass(const char *path, char pass[PASS_MAX + 1])
-{
-    struct bytes text = {NULL, 0};
-    int code = files_read(path, &text);
-    size_t len = code == EXIT_OK ? strcspn((const char *)text.at, "\r\n") : 0;
-    if (code == EXIT_OK && (len == 0 || len > PASS_MAX))
-        code = fail(EXIT_INPUT,
-                    "the first line of %s is no pass phrase of 1 to %d bytes\n"
-                    "write one into it",
-                    path, PASS_MAX);
-    if (code == EXIT_OK)
-        memcpy(pass, text.at, len);
-    pass[code == EXIT_OK ? len : 0] = '\0';
-    bytes_free(&text);
-    return code;
 }
 
 static int user_add(int argc, char **argv)
@@ -124,7 +106,7 @@ static int user_add(int argc, char **argv)
                     "thimble user add %s --role operator",
                     role, names.at[0]);
     code = ours ? OPTION_GO_ON : client_check_name("user", names.at[0]);
-    if (code == OPTION_GO_ON && pass_file && read_pass(pass_file, pass) != EXIT_OK)
+    if (code == OPTION_GO_ON && pass_file && pass_of_file(pass_file, pass) != EXIT_OK)
         return EXIT_INPUT;
     if (code != OPTION_GO_ON)
         return code;

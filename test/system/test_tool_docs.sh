@@ -35,6 +35,7 @@ user_show thimble-user
 user_revoke thimble-user
 user_add thimble-user
 user_list thimble-user
+trust_keygen thimble-trust
 pub thimble-pub
 sub thimble-sub
 tls thimble-tls
