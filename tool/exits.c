@@ -11,6 +11,7 @@ int exits_of(enum th_error error)
     case TH_LAYER_UPDATE:
     case TH_LAYER_FILE: return EXIT_INPUT;
     case TH_LAYER_NAME: return EXIT_NAME;
+    case TH_LAYER_WIFI:
     case TH_LAYER_TCP: return EXIT_TCP;
     case TH_LAYER_TLS: return EXIT_TLS;
     case TH_LAYER_TRUST: return EXIT_TRUST;

@@ -65,10 +65,67 @@ enum th_reset_reason {
     TH_RESET_UNKNOWN,
 };
 
+/* Where a crash happened; 0 for what the machine does not know. */
+struct th_crash_place {
+    uint32_t pc, return_address, cause, address, uptime_ms;
+};
+
 struct th_system_ops {
     enum th_reset_reason (*reset_reason)(void *ctx);
     void (*feed_watchdog)(void *ctx);
     void (*restart)(void *ctx);
+    /* The crash or watchdog that led to this start; false when it was something else, or nothing
+     * is known of it. NULL: a machine that keeps no record. */
+    bool (*crash)(void *ctx, struct th_crash_place *out);
+};
+
+/* One question by UDP at a time: a name looked up, one datagram there, datagrams from there back.
+ * Failures are silent: whoever asks has a time-out of its own. */
+struct th_udp_ops {
+    /* Sends a copy of `bytes` (at most 64) to `host` from a fresh local port. What was asked before
+     * is forgotten. `host` lives until the next ask or cancel. */
+    void (*ask)(void *ctx, const char *host, uint16_t port, const uint8_t *bytes, size_t len);
+    /* The next datagram from that address and port, cut to `room`; 0 when there is none now. */
+    size_t (*answer)(void *ctx, uint8_t *into, size_t room);
+    void (*cancel)(void *ctx);
+};
+
+/* ---- Wi-Fi ---- */
+
+#define TH_WIFI_SSID_MAX 32
+#define TH_WIFI_PASS_MAX 64
+
+/* What the station joins. */
+struct th_wifi_network {
+    char ssid[TH_WIFI_SSID_MAX + 1], pass[TH_WIFI_PASS_MAX + 1];
+    bool fixed; /* the four addresses below count, IPv4, network order */
+    uint8_t address[4], netmask[4], gateway[4], nameserver[4];
+};
+
+enum th_wifi_status {
+    TH_WIFI_IDLE,
+    TH_WIFI_JOINING,    /* looking for the network, or authenticating */
+    TH_WIFI_ADDRESSING, /* associated; waiting for DHCP */
+    TH_WIFI_JOINED,     /* with an address */
+    TH_WIFI_NOT_FOUND,  /* the network is not there. Final until the next join, as the two below */
+    TH_WIFI_REFUSED,    /* wrong password, most likely */
+    TH_WIFI_LOST,       /* it was joined, and is gone */
+};
+
+struct th_wifi_ops {
+    /* Begins to join; replaces what was joined or being joined. `network` lives for the call. */
+    void (*join)(void *ctx, const struct th_wifi_network *network);
+    void (*leave)(void *ctx);
+    enum th_wifi_status (*status)(void *ctx);
+    /* The station's IPv4 address; false when it has none. */
+    bool (*address)(void *ctx, uint8_t address[4]);
+    /* An access point of that name and pass-phrase (empty: open) beside the station. */
+    bool (*ap_start)(void *ctx, const char *ssid, const char *pass);
+    void (*ap_stop)(void *ctx);
+    /* Begins a scan; `found` then gives the networks, strongest first, and their count; -1 as long
+     * as it goes on. */
+    void (*scan)(void *ctx);
+    int (*found)(void *ctx, char (*ssids)[TH_WIFI_SSID_MAX + 1], int8_t *rssi, size_t max);
 };
 
 /* A part a machine does not have is {NULL, NULL}. Clock and entropy are required. */
@@ -98,6 +155,14 @@ struct th_board {
         void *ctx;
     } system;
     struct th_net net;
+    struct {
+        const struct th_udp_ops *ops;
+        void *ctx;
+    } udp;
+    struct {
+        const struct th_wifi_ops *ops;
+        void *ctx;
+    } wifi;
 };
 
 #endif

@@ -29,7 +29,8 @@
     X(CONNACK, "connack")                                                          \
     X(PROTOCOL, "protocol") /* MQTT after CONNECT */                               \
     X(KEEP_ALIVE, "keep-alive")                                                    \
-    X(UPDATE, "update") /* a manifest or what it announces */
+    X(UPDATE, "update") /* a manifest or what it announces */                      \
+    X(WIFI, "wifi")
 
 /* X(number, NAME, LAYER, text, remedy) */
 /* clang-format off */
@@ -241,10 +242,24 @@
       "free space on the disk or flash")                                                                                    \
     X(170, MQTT_SOURCE, PROTOCOL, "the source of a streamed message gave fewer bytes than announced",                       \
       "mend the source; the connection was closed because half a message cannot be taken back")                             \
+    X(171, TRIAL_UNANSWERED, PROTOCOL, "nobody answers the trial of a change",                                              \
+      "start the agent, or keep the tool running that made the change, until the device has tried it")                      \
+    X(172, TRIAL_DENIED, PROTOCOL, "the broker lets the device connect, but denies it its own topics",                      \
+      "check the broker's ACL file for this device")                                                                        \
     X(176, KEEP_ALIVE_TIMEOUT, KEEP_ALIVE, "the broker does not answer PINGREQ",                                            \
       "the connection is half open: check Wi-Fi, NAT time-outs and the broker; the link reconnects")                        \
     X(177, KEEP_ALIVE_WRITE, KEEP_ALIVE, "nothing could be sent for longer than the keep-alive time",                       \
-      "the connection is stuck: check Wi-Fi and the broker; the link reconnects")
+      "the connection is stuck: check Wi-Fi and the broker; the link reconnects")                                           \
+    X(184, WIFI_NOT_FOUND, WIFI, "there is no network of that name",                                                        \
+      "check wifi.sta.ssid, and that the network has the 2.4 GHz band; move the device nearer")                             \
+    X(185, WIFI_REFUSED, WIFI, "the network refuses us",                                                                    \
+      "check wifi.sta.pass; if it is right, look for a list of allowed addresses in the router")                            \
+    X(186, WIFI_TIMEOUT, WIFI, "the network does not answer",                                                               \
+      "restart the router; move the device nearer")                                                                         \
+    X(187, WIFI_NO_ADDRESS, WIFI, "the network gives us no address",                                                        \
+      "check the router's DHCP server, or set wifi.sta.ip, netmask and gw")                                                 \
+    X(188, WIFI_LOST, WIFI, "the network is gone",                                                                          \
+      "if it repeats, move the device nearer to the router")
 /* clang-format on */
 
 enum th_error {

@@ -25,8 +25,23 @@ static void restart(void *ctx)
     th_machine_restart();
 }
 
+static bool crash(void *ctx, struct th_crash_place *out)
+{
+    struct th_crash found;
+
+    (void)ctx;
+    if (!th_machine_crash(&found))
+        return false;
+    *out = (struct th_crash_place){.pc = found.pc,
+                                   .return_address = found.return_address,
+                                   .cause = found.cause,
+                                   .address = found.address,
+                                   .uptime_ms = found.uptime_ms};
+    return true;
+}
+
 const struct th_clock_ops th_machine_clock_ops = {now_ms};
-const struct th_system_ops th_machine_system_ops = {reset_reason, feed_watchdog, restart};
+const struct th_system_ops th_machine_system_ops = {reset_reason, feed_watchdog, restart, crash};
 
 size_t th_machine_stack_peak(void)
 {
