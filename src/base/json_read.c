@@ -405,11 +405,11 @@ struct th_json th_json_member(struct th_json object, const char *name)
 
 bool th_json_integer(struct th_json value, int64_t *out)
 {
-    const uint8_t *at = value.text.at, *end = at + value.text.len;
     uint64_t number = 0;
 
     if (value.kind != TH_JSON_NUMBER)
         return false;
+    const uint8_t *at = value.text.at, *end = at + value.text.len;
     bool negative = *at == '-';
     uint64_t most = negative ? (uint64_t)1 << 63 : INT64_MAX;
     for (at += negative; at < end; at++) {
