@@ -56,6 +56,11 @@ int home_find(struct home *home, const char *dir)
     return make_absolute(home, path.text, dir != NULL);
 }
 
+bool home_exists(const char *dir)
+{
+    return files_exist(path_of("%s/registry.db", chosen(dir).text).text);
+}
+
 int home_open(struct home *home, const char *dir, bool create)
 {
     memset(home, 0, sizeof *home);

@@ -29,6 +29,9 @@ void home_close(struct home *home);
 /* Finds the directory alone, without a registry; for commands that only read a client's files. */
 int home_find(struct home *home, const char *dir);
 
+/* True when there is such a directory; says nothing. */
+bool home_exists(const char *dir);
+
 /* Waits for other commands that are issuing over this directory, and keeps further ones waiting
  * until home_close(): registry and files change together. */
 int home_lock(struct home *home);

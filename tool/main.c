@@ -15,7 +15,7 @@ static const struct command commands[] = {
     {"broker", broker_main, "a mosquitto that only your devices and users can use: init, run"},
     {"device", device_main, "devices: enrol, list"},
     {"user", user_main, "people and programs: add, list"},
-    {"trust", trust_main, "what devices trust, signed: keygen"},
+    {"trust", trust_main, "what devices trust, signed: keygen, sign, show"},
     {"pub", pub_main, "publishes a message, a file, or lines"},
     {"sub", sub_main, "subscribes and prints what arrives"},
     {"tls", tls_main, "judges a server as a device would, and explains"},

@@ -242,10 +242,10 @@ static bool decode_public(const char *text, struct trust_key *out)
     return done;
 }
 
-static int read_public(const char *path, struct trust_key *out)
+int trust_key_read(const char *path, struct trust_key *out)
 {
     struct bytes text;
-    const char *name = strrchr(path, '/') + 1;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     int code = files_read(path, &text);
     if (code != EXIT_OK)
         return code;
@@ -279,7 +279,7 @@ int trust_keys(const struct home *home, struct trust_key keys[TRUST_KEYS_MAX], s
         code = fail(EXIT_INPUT, "%s/update has more than %d public keys\nmove old ones away",
                     home->dir, TRUST_KEYS_MAX);
     for (size_t i = 0; code == EXIT_OK && i < found.gl_pathc; i++) {
-        code = read_public(found.gl_pathv[i], &keys[i]);
+        code = trust_key_read(found.gl_pathv[i], &keys[i]);
         *count += code == EXIT_OK;
     }
     globfree(&found);

@@ -40,6 +40,9 @@ int trust_key_make(const struct home *home, const char *name, uint8_t components
 /* All public halves of an installation, by name; none is no error. */
 int trust_keys(const struct home *home, struct trust_key keys[TRUST_KEYS_MAX], size_t *count);
 
+/* One public half. */
+int trust_key_read(const char *path, struct trust_key *out);
+
 /* A private half: `path` is a file or a pkcs11: URI. An encrypted file takes its pass phrase from
  * `pass_file`, or from the terminal. EXIT_INPUT for anything but a P-256 key, and for one that a
  * certificate of this installation was issued for: authorities, brokers, devices and users sign no

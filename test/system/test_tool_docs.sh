@@ -36,6 +36,8 @@ user_revoke thimble-user
 user_add thimble-user
 user_list thimble-user
 trust_keygen thimble-trust
+trust_sign thimble-trust
+trust_show thimble-trust
 pub thimble-pub
 sub thimble-sub
 tls thimble-tls

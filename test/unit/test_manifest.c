@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <thimble/manifest.h>
+#include <thimble/trust_set.h>
 
 static const struct th_crypto crypto = {&th_crypto_openssl, NULL};
 static const uint8_t release_secret[32] = {1, 2, 3}, bench_secret[32] = {4, 5, 6},
@@ -220,6 +221,51 @@ static void fields_that_break_a_rule_are_not_encoded(void **state)
     assert_int_equal(th_manifest_encode(&manifest, bytes), TH_ERR_INVALID);
 }
 
+/* O16: the device knows what its set names; each bundle may name other keys for the next one. */
+static size_t keys_of_set(const size_t *which, size_t count, struct th_update_key *out)
+{
+    uint8_t set[512];
+    struct th_trust_item item = {.kind = TH_ITEM_PIN, .bytes = th_span_of(release_secret, 32)};
+    size_t len = 0, n = 0;
+
+    assert_int_equal(th_trust_set_add(set, sizeof set, &len, &item), TH_OK);
+    item = (struct th_trust_item){.kind = TH_ITEM_BROKER, .bytes = th_span_str("b"), .port = 1};
+    assert_int_equal(th_trust_set_add(set, sizeof set, &len, &item), TH_OK);
+    for (size_t i = 0; i < count; i++) {
+        item = (struct th_trust_item){.kind = TH_ITEM_UPDATE_KEY, .key = keys[which[i]]};
+        item.key.components = FIRMWARE;
+        assert_int_equal(th_trust_set_add(set, sizeof set, &len, &item), TH_OK);
+    }
+    assert_int_equal(th_trust_set_check(th_span_of(set, len)), TH_OK);
+    while (th_trust_set_item(th_span_of(set, len), TH_ITEM_UPDATE_KEY, n, &item))
+        out[n++] = item.key;
+    return n;
+}
+
+static enum th_error by_set(const size_t *which, size_t count, const uint8_t *secret)
+{
+    struct th_manifest manifest = good(), out;
+    struct th_update_key known[3];
+    uint8_t bytes[TH_MANIFEST_BYTES];
+
+    manifest.component = TH_COMPONENT_TRUST;
+    sign(&manifest, secret, bytes);
+    return th_manifest_verify(bytes, known, keys_of_set(which, count, known), &rules, &crypto,
+                              &out);
+}
+
+static void a_key_is_rolled_by_a_bundle_that_the_old_one_signed(void **state)
+{
+    (void)state;
+    static const size_t old[] = {0}, both[] = {0, 2}, new[] = {2};
+
+    assert_int_equal(by_set(old, 1, coproc_secret), TH_ERR_UPDATE_KEY);
+    assert_int_equal(by_set(old, 1, release_secret), TH_OK);
+    assert_int_equal(by_set(both, 2, coproc_secret), TH_OK);
+    assert_int_equal(by_set(new, 1, coproc_secret), TH_OK);
+    assert_int_equal(by_set(new, 1, release_secret), TH_ERR_UPDATE_KEY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +277,7 @@ int main(void)
         cmocka_unit_test(another_keys_signature_is_refused),
         cmocka_unit_test(development_is_for_development_builds),
         cmocka_unit_test(fields_that_break_a_rule_are_not_encoded),
+        cmocka_unit_test(a_key_is_rolled_by_a_bundle_that_the_old_one_signed),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
