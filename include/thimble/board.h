@@ -50,6 +50,13 @@ struct th_pin_ops {
     bool (*arm_off)(void *ctx, uint8_t pin, enum th_pin_level safe, uint32_t at_ms);
 };
 
+struct th_analog_ops {
+    /* One conversion of that input, in the converter's own units, within a millisecond; false when
+     * there is no such input or it cannot be read now. What a host knows of itself (temperature,
+     * load) are inputs too. */
+    bool (*read)(void *ctx, uint8_t input, int32_t *raw);
+};
+
 #define TH_RTC_BYTES 256 /* kept over resets, lost with power */
 
 struct th_rtc_ops {
@@ -146,6 +153,10 @@ struct th_board {
         const struct th_pin_ops *ops;
         void *ctx;
     } pins;
+    struct {
+        const struct th_analog_ops *ops;
+        void *ctx;
+    } analog;
     struct {
         const struct th_rtc_ops *ops;
         void *ctx;
