@@ -74,11 +74,10 @@ struct th_outbox {
 /* Fields private. */
 struct th_outbox_ram {
     uint8_t *at;
-    uint32_t room, head, used; /* the ring, in bytes */
-    uint32_t head_seq;         /* number of the oldest record; odd, so that it is never 0 */
-    uint32_t hint, hint_seq;   /* a record's place: where the next look-up begins */
-    uint32_t next_seq;
-    uint32_t last, pending; /* the record begun last: its place, its bytes still to come */
+    uint32_t room, head, end; /* records lie between head and end */
+    uint32_t moved;           /* by so much records moved to the front, in all */
+    uint32_t hint;            /* a record's place: where the next look-up begins */
+    uint32_t written;         /* so far into the record begun last */
     uint16_t count;
     uint16_t *inbound;
     uint16_t inbound_room, inbound_count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A ring of records in steps of 16 bytes, so that a record's head never splits; its bytes may.
- * Removed records stay as placeholders until they are the oldest. Their numbers run on by two, so
- * that a number names a place as long as that place exists, and is never 0.
+ * Records one behind the other, in steps of 16 bytes, from `head` to `end`. A removed record stays
+ * as a placeholder until it is the oldest. What is left moves to the front when there is no more
+ * room at the end: as often as the outbox fills, not with each record. `moved` counts by how much
+ * it did, so that a place plus `moved` names a record for ever.
  */
 #include <thimble/outbox.h>
 
@@ -17,93 +18,70 @@ static struct th_outbox_entry *record_at(const struct th_outbox_ram *ram, uint32
     return (struct th_outbox_entry *)(void *)(ram->at + at);
 }
 
-static uint32_t wrap(const struct th_outbox_ram *ram, uint32_t at)
-{
-    return at >= ram->room ? at - ram->room : at;
-}
-
 static uint32_t step_of(uint32_t len)
 {
     return TH_OUTBOX_RAM_OVERHEAD + ((len + STEP - 1) & ~(STEP - 1));
 }
 
-/* Moves the place (*at, *seq) to the next record; false at the end of the ring's contents. */
-static bool advance(const struct th_outbox_ram *ram, uint32_t *at, uint32_t *seq)
+static uint32_t behind(const struct th_outbox_ram *ram, uint32_t at)
 {
-    *at = wrap(ram, *at + step_of(record_at(ram, *at)->len));
-    *seq += 2;
-    return *seq != ram->next_seq;
+    return at + step_of(record_at(ram, at)->len);
 }
 
-static void copy_in(const struct th_outbox_ram *ram, uint32_t at, struct th_span bytes)
+/* The record with that id, NULL when there is none; 0 marks placeholders, and is no identifier.
+ * Goes round from the record found last: the next acknowledgement mostly belongs to it, too, or to
+ * the one behind it. */
+static struct th_outbox_entry *look_up(struct th_outbox_ram *ram, uint16_t id)
 {
-    at = wrap(ram, wrap(ram, at));
-    size_t first = ram->room - at;
-    if (bytes.len > first) {
-        memcpy(ram->at, bytes.at + first, bytes.len - first);
-        bytes.len = first;
-    }
-    memcpy(ram->at + at, bytes.at, bytes.len);
-}
-
-/* Goes round the ring from the last record found; the hint moves to what is found. */
-static struct th_outbox_entry *search(struct th_outbox_ram *ram, uint16_t id)
-{
-    uint32_t at = ram->hint, seq = ram->hint_seq;
+    uint32_t at = ram->hint;
+    if (ram->count == 0 || id == 0)
+        return NULL;
     do {
         struct th_outbox_entry *record = record_at(ram, at);
         if (record->id == id) {
             ram->hint = at;
-            ram->hint_seq = seq;
             return record;
         }
-        if (!advance(ram, &at, &seq)) {
+        at = behind(ram, at);
+        if (at == ram->end)
             at = ram->head;
-            seq = ram->head_seq;
-        }
     } while (at != ram->hint);
     return NULL;
 }
 
-/* The record with that id, NULL when there is none. Acknowledgements come in order: it is mostly
- * the one that the hint names. */
-static inline struct th_outbox_entry *look_up(struct th_outbox_ram *ram, uint16_t id)
+static bool append(void *ctx, struct th_span bytes)
 {
-    /* 0 marks placeholders, and is no identifier. */
-    if (ram->used == 0 || id == 0)
-        return NULL;
-    struct th_outbox_entry *hinted = record_at(ram, ram->hint);
-    return hinted->id == id ? hinted : search(ram, id);
+    struct th_outbox_ram *ram = ctx;
+    memcpy(ram->at + ram->written, bytes.at, bytes.len);
+    ram->written += (uint32_t)bytes.len;
+    return true;
+}
+
+static void move_to_front(struct th_outbox_ram *ram)
+{
+    uint32_t by = ram->head;
+    ram->end -= by;
+    memmove(ram->at, ram->at + by, ram->end);
+    ram->moved += by;
+    ram->hint -= by;
+    ram->head = 0;
 }
 
 static bool add(void *ctx, const struct th_outbox_entry *entry, struct th_span first)
 {
     struct th_outbox_ram *ram = ctx;
     uint32_t step = step_of(entry->len);
-    if (entry->len > ram->room || step > ram->room - ram->used)
+    if (entry->len > ram->room)
         return false;
-    uint32_t at = wrap(ram, ram->head + ram->used);
-    *record_at(ram, at) = *entry;
-    copy_in(ram, at + TH_OUTBOX_RAM_OVERHEAD, first);
-    if (ram->used == 0) {
-        ram->hint = at;
-        ram->hint_seq = ram->next_seq;
-    }
-    ram->used += step;
-    ram->next_seq += 2;
+    if (step > ram->room - ram->end && ram->head > 0)
+        move_to_front(ram);
+    if (step > ram->room - ram->end)
+        return false;
+    *record_at(ram, ram->end) = *entry;
+    ram->written = ram->end + TH_OUTBOX_RAM_OVERHEAD;
+    ram->end += step;
     ram->count++;
-    ram->last = at;
-    ram->pending = entry->len - (uint32_t)first.len;
-    return true;
-}
-
-static bool append(void *ctx, struct th_span bytes)
-{
-    struct th_outbox_ram *ram = ctx;
-    uint32_t written = record_at(ram, ram->last)->len - ram->pending;
-    copy_in(ram, ram->last + TH_OUTBOX_RAM_OVERHEAD + written, bytes);
-    ram->pending -= (uint32_t)bytes.len;
-    return true;
+    return append(ram, first);
 }
 
 static bool set_state(void *ctx, uint16_t id, enum th_outbox_state state)
@@ -114,25 +92,6 @@ static bool set_state(void *ctx, uint16_t id, enum th_outbox_state state)
     return record != NULL;
 }
 
-/* Placeholders at the old end go, and the hint with them. */
-static void shrink(struct th_outbox_ram *ram)
-{
-    const struct th_outbox_entry *oldest = record_at(ram, ram->head);
-    bool hinted = false;
-    while (ram->used > 0 && oldest->id == 0) {
-        uint32_t step = step_of(oldest->len);
-        hinted |= ram->hint_seq == ram->head_seq;
-        ram->head = wrap(ram, ram->head + step);
-        ram->head_seq += 2;
-        ram->used -= step;
-        oldest = record_at(ram, ram->head);
-    }
-    if (hinted) {
-        ram->hint = ram->head;
-        ram->hint_seq = ram->head_seq;
-    }
-}
-
 static bool remove_record(void *ctx, uint16_t id)
 {
     struct th_outbox_ram *ram = ctx;
@@ -140,9 +99,11 @@ static bool remove_record(void *ctx, uint16_t id)
     if (record == NULL)
         return false;
     record->id = 0;
-    record->extra = NULL;
     ram->count--;
-    shrink(ram);
+    while (ram->head < ram->end && record_at(ram, ram->head)->id == 0)
+        ram->head = behind(ram, ram->head);
+    if (ram->hint < ram->head)
+        ram->hint = ram->head;
     return true;
 }
 
@@ -154,26 +115,22 @@ static bool find(void *ctx, uint16_t id, struct th_outbox_entry *out)
     return record != NULL;
 }
 
+/* A cursor is a record's place plus `moved`, and one, so that it is never 0. */
 static bool next(void *ctx, uint32_t *cursor, struct th_outbox_entry *out)
 {
     struct th_outbox_ram *ram = ctx;
-    if (ram->used == 0)
-        return false;
-    uint32_t at = ram->head, seq = ram->head_seq;
-    if (*cursor != 0 && (int32_t)(*cursor - ram->hint_seq) >= 0) {
-        at = ram->hint;
-        seq = ram->hint_seq;
-    }
-    do {
-        const struct th_outbox_entry *record = record_at(ram, at);
-        if (record->id != 0 && (*cursor == 0 || (int32_t)(seq - *cursor) > 0)) {
+    uint32_t at = ram->head;
+    uint32_t last = *cursor - 1 - ram->moved;
+    if (*cursor != 0 && (int32_t)(last - at) >= 0)
+        at = behind(ram, last);
+    for (; at < ram->end; at = behind(ram, at)) {
+        if (record_at(ram, at)->id != 0) {
             ram->hint = at;
-            ram->hint_seq = seq;
-            *cursor = seq;
-            *out = *record;
+            *cursor = at + 1 + ram->moved;
+            *out = *record_at(ram, at);
             return true;
         }
-    } while (advance(ram, &at, &seq));
+    }
     return false;
 }
 
@@ -183,18 +140,10 @@ static size_t read_record(void *ctx, uint16_t id, uint32_t offset, uint8_t *into
     const struct th_outbox_entry *record = look_up(ram, id);
     if (record == NULL || offset >= record->len)
         return 0;
-    size_t len = record->len - offset;
-    if (len > room)
-        len = room;
-    uint32_t at = wrap(ram, ram->hint + TH_OUTBOX_RAM_OVERHEAD);
-    at = wrap(ram, at + offset);
-    size_t first = ram->room - at;
-    if (first > len)
-        first = len;
-    memcpy(into, ram->at + at, first);
-    if (len > first)
-        memcpy(into + first, ram->at, len - first);
-    return len;
+    if (room > record->len - offset)
+        room = record->len - offset;
+    memcpy(into, (const uint8_t *)record + TH_OUTBOX_RAM_OVERHEAD + offset, room);
+    return room;
 }
 
 /* Index of an inbound identifier, or how many there are. */
@@ -266,9 +215,6 @@ struct th_outbox th_outbox_ram_init(struct th_outbox_ram *outbox, uint8_t *at, u
 {
     *outbox = (struct th_outbox_ram){.at = at,
                                      .room = room & ~(STEP - 1),
-                                     .head_seq = 1,
-                                     .hint_seq = 1,
-                                     .next_seq = 1,
                                      .inbound = inbound_ids,
                                      .inbound_room = inbound_ids_room};
     return (struct th_outbox){&ram_ops, outbox};

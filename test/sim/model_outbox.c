@@ -15,11 +15,12 @@ static void bring_back(struct model_outbox *outbox)
     outbox->ram = outbox->kept_ram;
     memcpy(outbox->bytes, outbox->kept_bytes, outbox->room);
     memcpy(outbox->inbound, outbox->kept_inbound, sizeof outbox->inbound);
+    outbox->begun_left = 0;
 }
 
 static void die(struct model_outbox *outbox)
 {
-    if (outbox->ram.pending == 0)
+    if (outbox->begun_left == 0)
         keep(outbox);
     outbox->dead = true;
     outbox->power_fails(outbox->ctx);
@@ -50,7 +51,7 @@ static void after_change(struct model_outbox *outbox)
 static void forget_message(struct model_outbox *outbox)
 {
     if (outbox->mutant == MODEL_FORGETS_MESSAGE && outbox->begun_id % 4 == 3 &&
-        outbox->ram.pending == 0)
+        outbox->begun_left == 0)
         outbox->below.ops->remove(outbox->below.ctx, outbox->begun_id);
 }
 
@@ -64,6 +65,7 @@ static bool on_add(void *ctx, const struct th_outbox_entry *entry, struct th_spa
         keep(outbox);
     bool done = outbox->below.ops->add(outbox->below.ctx, entry, first);
     outbox->begun_id = entry->id;
+    outbox->begun_left = done ? entry->len - (uint32_t)first.len : 0;
     forget_message(outbox);
     after_change(outbox);
     return done;
@@ -75,9 +77,11 @@ static bool on_append(void *ctx, struct th_span bytes)
     before_change(outbox);
     if (fails(outbox)) {
         bring_back(outbox);
+        outbox->begun_left = 0;
         return false;
     }
     bool done = outbox->below.ops->append(outbox->below.ctx, bytes);
+    outbox->begun_left -= (uint32_t)bytes.len;
     forget_message(outbox);
     after_change(outbox);
     return done;

@@ -21,7 +21,8 @@ struct model_outbox {
     uint32_t fails_from, fails_for; /* changes that the medium refuses */
     bool dies_after, dead, in_inbound;
     enum model_mutant mutant;
-    uint16_t begun_id; /* of the record begun last */
+    uint16_t begun_id;   /* of the record begun last */
+    uint32_t begun_left; /* its bytes still to come */
     void (*power_fails)(void *ctx);
     void *ctx;
 };

@@ -183,7 +183,7 @@ static void a_record_takes_its_bytes_and_the_stated_overhead(void **state)
         check_all(&model);
         while (model.count > 0)
             remove_at(&model, 0);
-        /* Elsewhere in the ring the next time. */
+        /* Elsewhere in its memory the next time. */
         assert_true(add(&model, 99, 20, &seed));
         remove_at(&model, 0);
     }
