@@ -11,6 +11,7 @@
 #include "home.h"
 #include "hosts.h"
 #include "json.h"
+#include "key_pass.h"
 #include "lint.h"
 #include "mosquitto.h"
 #include "names.h"
@@ -91,14 +92,8 @@ static int write_anchors(struct home *home)
     static const enum registry_authority which[] = {REGISTRY_DEVICE, REGISTRY_IDEVID};
     static const char *const files[] = {"broker/clients-ca.crt", "broker/recovery-ca.crt"};
     int code = EXIT_OK;
-    for (int i = 0; code == EXIT_OK && i < 2; i++) {
-        X509 *anchor = registry_authority(&home->registry, which[i]);
-        code = anchor
-                   ? x509_write_certificate(home_path(home, files[i]).text, anchor, FILES_REPLACE)
-                   : fail(EXIT_MISSING, "there is no %s CA\nthimble ca init",
-                          registry_authority_name(which[i]));
-        X509_free(anchor);
-    }
+    for (int i = 0; code == EXIT_OK && i < 2; i++)
+        code = home_write_anchors(home, which[i], home_path(home, files[i]).text);
     return code;
 }
 
@@ -282,9 +277,10 @@ static int broker_init(int argc, char **argv)
         {0, "replace", NULL, "replace an earlier configuration; keeps the key", OPTION_FLAG,
          &broker.replace, 0, 0},
         {0, "no-proof", NULL, "do not try it out", OPTION_FLAG, &broker.no_proof, 0, 0},
+        OPTION_ROW_KEY_PASS,
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 10, argc, argv, &rest);
+    int code = options_take(&usage, options, 11, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     code = check(&broker, &rest);

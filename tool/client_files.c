@@ -89,13 +89,13 @@ static struct path paper_path(const struct home *home, const struct client *clie
 
 /* ---- what the device does ---- */
 
-static int make_key(const char *path, EVP_PKEY **key)
+static int make_key(const char *path, bool rsa, EVP_PKEY **key)
 {
     if (files_exist(path))
         return x509_read_key(path, key);
-    *key = x509_key_new();
+    *key = rsa ? x509_key_new_rsa() : x509_key_new();
     if (!*key)
-        return fail(EXIT_FAILED, "cannot make a P-256 key: %s\ncheck libcrypto", x509_error());
+        return fail(EXIT_FAILED, "cannot make a key: %s\ncheck libcrypto", x509_error());
     return x509_write_key(path, *key, FILES_NEW);
 }
 
@@ -104,7 +104,7 @@ static int make_request(struct home *home, const struct client *client, const st
     struct path key_path = paper_path(home, client, paper, "key");
     struct path csr_path = paper_path(home, client, paper, "csr");
     EVP_PKEY *key = NULL;
-    int code = make_key(key_path.text, &key);
+    int code = make_key(key_path.text, client->rsa, &key);
     if (code != EXIT_OK)
         return code;
     X509_REQ *request = x509_request(key, paper->common_name);
@@ -225,11 +225,7 @@ static int finish(struct home *home, const struct client *client, const struct p
 static int write_results(struct home *home, const struct client *client,
                          X509 *const certificates[CLIENT_PAPERS_MAX])
 {
-    struct path anchors = client_path(home, client, "ca.crt");
-    X509 *server = registry_authority(&home->registry, REGISTRY_SERVER);
-    int code = server ? x509_write_certificate(anchors.text, server, FILES_REPLACE)
-                      : fail(EXIT_MISSING, "there is no server CA\nthimble ca init");
-    X509_free(server);
+    int code = home_write_anchors(home, REGISTRY_SERVER, client_path(home, client, "ca.crt").text);
     for (int i = 0; code == EXIT_OK && i < paper_count(client); i++) {
         struct paper paper = paper_of(client, i);
         code = x509_write_certificate(paper_path(home, client, &paper, "crt").text, certificates[i],

@@ -18,6 +18,7 @@ struct client {
     int days;         /* of the operational certificate */
     int connections;  /* of a user: a certificate for each */
     bool homeassistant;
+    bool rsa;                /* RSA-2048 keys instead of P-256 */
     const char *pkcs12_pass; /* of a user: PKCS#12 files too, under this; NULL: none */
     const char *requests[2]; /* files of a device's own two requests; NULL: made here, with keys */
     bool replace;            /* revokes what the name has, and gives it new keys and certificates */

@@ -6,6 +6,7 @@
 
 #include "client_files.h"
 #include "exits.h"
+#include "key_pass.h"
 #include "mosquitto.h"
 #include "term.h"
 
@@ -15,10 +16,11 @@ static int begin(const struct usage *usage, const char *kind, int argc, char **a
 {
     const char *dir = NULL;
     struct words names = {0};
-    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON};
+    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON, OPTION_ROW_KEY_PASS};
     memset(home, 0, sizeof *home);
     home->lock = -1;
-    int code = options_take(usage, options, 2, argc, argv, &names);
+    size_t count = strstr(usage->command, "revoke") ? 3 : 2; /* showing opens no key */
+    int code = options_take(usage, options, count, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count != 1)

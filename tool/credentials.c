@@ -164,7 +164,8 @@ static int read_key(struct credentials *credentials, const char *path)
 {
     EVP_PKEY *key = NULL;
     bool in_token = token_key_named(path);
-    int code = in_token ? token_key_load(path, &key) : key_of_file(path, &key);
+    int code = in_token ? token_key_load(&(struct token_key){.what = "--key", .uri = path}, &key)
+                        : key_of_file(path, &key);
     if (code != EXIT_OK)
         return code;
     enum th_error error = key_fault(credentials, key);

@@ -9,6 +9,7 @@
 #include "exits.h"
 #include "home.h"
 #include "json.h"
+#include "key_pass.h"
 #include "mosquitto.h"
 #include "names.h"
 #include "options.h"
@@ -82,9 +83,10 @@ static int device_enrol(int argc, char **argv)
          0, 0},
         {0, "birth-csr", "FILE", "its other request, for NAME.birth", OPTION_TEXT, &how.requests[1],
          0, 0},
+        OPTION_ROW_KEY_PASS,
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 5, argc, argv, &names);
+    int code = options_take(&usage, options, 6, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count == 0)

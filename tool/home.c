@@ -13,8 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include "exits.h"
+#include "key_pass.h"
 #include "term.h"
+#include "token_key.h"
 
 static struct path chosen(const char *dir)
 {
@@ -107,6 +111,9 @@ void home_close(struct home *home)
     if (home->lock >= 0)
         close(home->lock);
     home->lock = -1;
+    for (size_t i = 0; i < home->key_count; i++)
+        EVP_PKEY_free(home->keys[i].key);
+    home->key_count = 0;
 }
 
 struct path home_path(const struct home *home, const char *relative)
@@ -114,10 +121,30 @@ struct path home_path(const struct home *home, const char *relative)
     return path_of("%s/%s", home->dir, relative);
 }
 
-struct path home_authority_path(const struct home *home, enum registry_authority which,
-                                const char *ending)
+/* ---- authorities ---- */
+
+struct path home_anchor_key(const struct home *home, const struct registry_anchor *anchor)
 {
-    return path_of("%s/ca/%s.%s", home->dir, registry_authority_name(which), ending);
+    return token_key_named(anchor->key) ? path_of("%s", anchor->key) : home_path(home, anchor->key);
+}
+
+struct path home_anchor_path(const struct home *home, const struct registry_anchor *anchor)
+{
+    return path_of("%s/%s.crt", home->dir, anchor->stem);
+}
+
+int home_write_anchors(struct home *home, enum registry_authority which, const char *path)
+{
+    struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
+    X509 *certificates[REGISTRY_ANCHORS_MAX];
+    size_t count = registry_anchors(&home->registry, which, anchors);
+    for (size_t i = 0; i < count; i++)
+        certificates[i] = anchors[i].certificate;
+    int code = count ? x509_write_certificates(path, certificates, count)
+                     : fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
+                            registry_authority_name(which), home->dir);
+    registry_anchors_free(anchors, count);
+    return code;
 }
 
 static int check_dates(const X509 *certificate, enum registry_authority which)
@@ -137,22 +164,68 @@ static int check_dates(const X509 *certificate, enum registry_authority which)
     return EXIT_OK;
 }
 
+static int open_token(const char *what, const char *uri, EVP_PKEY **key)
+{
+    const char *pin = NULL;
+    int code = token_key_has_pin(uri) ? EXIT_OK : key_pass_take("the token (its PIN)", &pin);
+    return code == EXIT_OK ? token_key_load(&(struct token_key){what, uri, pin, NULL}, key) : code;
+}
+
+static int open_key(struct home *home, const struct registry_anchor *anchor, EVP_PKEY **key)
+{
+    for (size_t i = 0; i < home->key_count; i++) {
+        if (home->keys[i].anchor == anchor->id) {
+            *key = home->keys[i].key;
+            return EXIT_OK;
+        }
+    }
+    struct path path = home_anchor_key(home, anchor);
+    char what[32];
+    bool encrypted;
+    snprintf(what, sizeof what, "the %s CA's key", registry_authority_name(anchor->which));
+    int code = token_key_named(anchor->key) ? open_token(what, anchor->key, key)
+                                            : x509_open_key(path.text, key, &encrypted);
+    if (code != EXIT_OK)
+        return code;
+    if (X509_check_private_key(anchor->certificate, *key) != 1) {
+        EVP_PKEY_free(*key);
+        ERR_clear_error();
+        return fail(EXIT_INPUT, "%s is not the key of the %s CA\nrestore it from its backup",
+                    path.text, registry_authority_name(anchor->which));
+    }
+    if (home->key_count < HOME_KEYS_MAX)
+        home->keys[home->key_count++] = (struct home_key){anchor->id, *key};
+    return EXIT_OK;
+}
+
+int home_anchor_issuer(struct home *home, const struct registry_anchor *anchor,
+                       struct home_issuer *out)
+{
+    EVP_PKEY *key = NULL;
+    *out = (struct home_issuer){NULL, NULL};
+    int code = open_key(home, anchor, &key);
+    if (code != EXIT_OK)
+        return code;
+    X509_up_ref(anchor->certificate);
+    EVP_PKEY_up_ref(key); /* the home keeps the other reference */
+    *out = (struct home_issuer){anchor->certificate, key};
+    return EXIT_OK;
+}
+
 int home_issuer(struct home *home, enum registry_authority which, struct home_issuer *out)
 {
+    struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
+    size_t count = registry_anchors(&home->registry, which, anchors);
     *out = (struct home_issuer){NULL, NULL};
-    out->certificate = registry_authority(&home->registry, which);
-    if (!out->certificate)
-        return fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
+    int code = EXIT_OK;
+    if (count == 0 || strcmp(anchors[0].state, "active") != 0)
+        code = fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
                     registry_authority_name(which), home->dir);
-    int code = check_dates(out->certificate, which);
-    struct path path = home_authority_path(home, which, "key");
     if (code == EXIT_OK)
-        code = x509_read_key(path.text, &out->key);
-    if (code == EXIT_OK && X509_check_private_key(out->certificate, out->key) != 1)
-        code = fail(EXIT_INPUT, "%s is not the key of the %s CA\nrestore it from its backup",
-                    path.text, registry_authority_name(which));
-    if (code != EXIT_OK)
-        home_issuer_free(out);
+        code = check_dates(anchors[0].certificate, which);
+    if (code == EXIT_OK)
+        code = home_anchor_issuer(home, &anchors[0], out);
+    registry_anchors_free(anchors, count);
     return code;
 }
 

@@ -13,6 +13,7 @@
 #include "registry.h"
 
 #define HOME_CLOCK_SLACK_S 600 /* certificates begin this much earlier: clocks differ */
+#define HOME_KEYS_MAX      (REGISTRY_AUTHORITIES * REGISTRY_ANCHORS_MAX)
 #define HOME_DAY_S         INT64_C(86400)
 
 struct home {
@@ -20,6 +21,12 @@ struct home {
     char flag[780]; /* " --dir DIR" where it was given so, for the next commands to type; else "" */
     struct registry registry;
     int lock; /* -1: none */
+    /* Authorities' keys that were opened: a pass phrase is asked for once. */
+    struct home_key {
+        int64_t anchor;
+        EVP_PKEY *key;
+    } keys[HOME_KEYS_MAX];
+    size_t key_count;
 };
 
 /* `dir` NULL: $THIMBLE_HOME, or ~/.thimble. `create` makes it. Prints its error. */
@@ -37,8 +44,14 @@ bool home_exists(const char *dir);
 int home_lock(struct home *home);
 
 struct path home_path(const struct home *home, const char *relative);
-struct path home_authority_path(const struct home *home, enum registry_authority which,
-                                const char *ending);
+
+/* Where an anchor's certificate is (beside its key, where that is a file), and its key: a path, or
+ * a pkcs11: URI. */
+struct path home_anchor_path(const struct home *home, const struct registry_anchor *anchor);
+struct path home_anchor_key(const struct home *home, const struct registry_anchor *anchor);
+
+/* All anchors of a kind in one file, PEM: what peers know it by. */
+int home_write_anchors(struct home *home, enum registry_authority which, const char *path);
 
 /* An authority's certificate and private key, for issuing; EXIT_MISSING says what to do. */
 struct home_issuer {
@@ -47,6 +60,10 @@ struct home_issuer {
 };
 
 int home_issuer(struct home *home, enum registry_authority which, struct home_issuer *out);
+
+/* The same of an anchor that need not be the active one, and may have expired. */
+int home_anchor_issuer(struct home *home, const struct registry_anchor *anchor,
+                       struct home_issuer *out);
 void home_issuer_free(struct home_issuer *issuer);
 
 #endif

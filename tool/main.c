@@ -8,10 +8,11 @@
 
 #include "commands.h"
 #include "exits.h"
+#include "key_pass.h"
 #include "term.h"
 
 static const struct command commands[] = {
-    {"ca", ca_main, "the certificate authorities: init, show"},
+    {"ca", ca_main, "the certificate authorities: init, show, export, import, rotate"},
     {"broker", broker_main, "a mosquitto that only your devices and users can use: init, run"},
     {"device", device_main, "devices: enrol, list"},
     {"user", user_main, "people and programs: add, list"},
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
     term_init();
     signal(SIGPIPE, SIG_IGN);
     int code = run(argc, argv);
+    key_pass_wipe();
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     /* A reader that has seen enough is no error; a full disk is. */

@@ -102,31 +102,48 @@ int mosquitto_write_configuration(struct home *home, const struct mosquitto_list
 
 /* ---- crl ---- */
 
-static int write_crl(struct home *home, enum registry_authority which, const char *file)
+static int make_crl(struct home *home, const struct registry_anchor *anchor, X509_CRL **out)
 {
     struct home_issuer issuer;
-    int code = home_issuer(home, which, &issuer);
+    int code = home_anchor_issuer(home, anchor, &issuer);
     if (code != EXIT_OK)
         return code;
     int64_t now = time(NULL);
     struct x509_revoked *revoked;
-    size_t count = registry_revoked(&home->registry, which, now, &revoked);
-    int64_t number = registry_crl_number(&home->registry, which);
-    X509_CRL *crl = x509_crl(issuer.certificate, issuer.key, number, now - HOME_CLOCK_SLACK_S,
-                             now + CRL_DAYS * HOME_DAY_S, revoked, count);
-    code = crl ? x509_write_crl(home_path(home, file).text, crl)
-               : fail(EXIT_FAILED, "cannot make the revocation list: %s\ncheck libcrypto",
-                      x509_error());
-    X509_CRL_free(crl);
+    size_t count = registry_revoked(&home->registry, anchor->id, now, &revoked);
+    int64_t number = registry_crl_number(&home->registry, anchor->id);
+    *out = x509_crl(issuer.certificate, issuer.key, number, now - HOME_CLOCK_SLACK_S,
+                    now + CRL_DAYS * HOME_DAY_S, revoked, count);
     free(revoked);
     home_issuer_free(&issuer);
+    return *out ? EXIT_OK
+                : fail(EXIT_FAILED, "cannot make the revocation list: %s\ncheck libcrypto",
+                       x509_error());
+}
+
+/* One list for each anchor that the broker trusts, all in one file. */
+static int write_crls(struct home *home, enum registry_authority which, const char *file)
+{
+    struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
+    X509_CRL *crls[REGISTRY_ANCHORS_MAX] = {NULL};
+    size_t count = registry_anchors(&home->registry, which, anchors);
+    int code = count ? EXIT_OK
+                     : fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
+                            registry_authority_name(which), home->dir);
+    for (size_t i = 0; code == EXIT_OK && i < count; i++)
+        code = make_crl(home, &anchors[i], &crls[i]);
+    if (code == EXIT_OK)
+        code = x509_write_crls(home_path(home, file).text, crls, count);
+    for (size_t i = 0; i < count; i++)
+        X509_CRL_free(crls[i]);
+    registry_anchors_free(anchors, count);
     return code;
 }
 
 int mosquitto_write_crl(struct home *home)
 {
-    int code = write_crl(home, REGISTRY_DEVICE, "broker/clients.crl");
-    return code == EXIT_OK ? write_crl(home, REGISTRY_IDEVID, "broker/recovery.crl") : code;
+    int code = write_crls(home, REGISTRY_DEVICE, "broker/clients.crl");
+    return code == EXIT_OK ? write_crls(home, REGISTRY_IDEVID, "broker/recovery.crl") : code;
 }
 
 /* ---- a running broker ---- */

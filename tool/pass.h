@@ -8,7 +8,7 @@
 
 #define PASS_MAX 255 /* bytes */
 
-/* The first line of `path`. Prints its error. Wipe `pass` after its last use. */
+/* The first line of `path`, a file or a pipe. Prints its error. Wipe `pass` after its last use. */
 int pass_of_file(const char *path, char pass[PASS_MAX + 1]);
 
 /* From `path`, or where that is NULL from the terminal, with `prompt`; `twice` for a new one.

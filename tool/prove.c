@@ -9,6 +9,7 @@
 
 #include "exits.h"
 #include "json.h"
+#include "key_pass.h"
 #include "options.h"
 #include "proof_cast.h"
 #include "term.h"
@@ -357,8 +358,8 @@ int broker_prove(int argc, char **argv)
         "same files. Names of the proof begin with 'prove.'; certificates live for ten minutes."};
     const char *dir = NULL;
     struct words rest = {0};
-    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON};
-    int code = options_take(&usage, options, 2, argc, argv, &rest);
+    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_KEY_PASS, OPTION_ROW_JSON};
+    int code = options_take(&usage, options, 3, argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     if (rest.count)

@@ -12,40 +12,12 @@
 
 #include "exits.h"
 #include "files.h"
+#include "registry_schema.h"
 #include "term.h"
 
 #define BUSY_TIMEOUT_MS 10000
 
-/* Each step is applied once, in order; user_version counts the steps that are in the file. */
-static const char *const migrations[] = {
-    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
-    "CREATE TABLE authority ("
-    "  id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('server','device','idevid')),"
-    "  state TEXT NOT NULL CHECK (state IN ('active','retired')), certificate BLOB NOT NULL,"
-    "  key TEXT NOT NULL, crl_number INTEGER NOT NULL DEFAULT 0, created_s INTEGER NOT NULL);"
-    "CREATE UNIQUE INDEX authority_active ON authority (kind) WHERE state = 'active';"
-    "CREATE TABLE principal ("
-    "  name TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('device','user')),"
-    "  role TEXT NOT NULL, connections INTEGER NOT NULL DEFAULT 1,"
-    "  homeassistant INTEGER NOT NULL DEFAULT 0,"
-    "  state TEXT NOT NULL CHECK (state IN ('active','blocked','revoked')),"
-    "  created_s INTEGER NOT NULL);"
-    "CREATE TABLE certificate ("
-    "  serial TEXT NOT NULL, authority INTEGER NOT NULL REFERENCES authority (id),"
-    "  kind TEXT NOT NULL CHECK (kind IN ('ca','server','ldevid','idevid','user')),"
-    "  principal TEXT REFERENCES principal (name), common_name TEXT NOT NULL,"
-    "  pin BLOB NOT NULL, not_before_s INTEGER NOT NULL, not_after_s INTEGER NOT NULL,"
-    "  der BLOB NOT NULL, issued_s INTEGER NOT NULL, revoked_s INTEGER, reason TEXT,"
-    "  PRIMARY KEY (authority, serial));"
-    "CREATE INDEX certificate_principal ON certificate (principal);"
-    "CREATE TABLE event (id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, what TEXT NOT NULL,"
-    "  subject TEXT NOT NULL);",
-    "ALTER TABLE principal ADD COLUMN password TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE principal ADD COLUMN mac TEXT NOT NULL DEFAULT '';",
-};
-#define SCHEMA ((int)(sizeof migrations / sizeof migrations[0]))
-
-static int failed(struct registry *registry, const char *doing)
+int registry_failed(struct registry *registry, const char *doing)
 {
     int error = sqlite3_errcode(registry->sqlite);
     const char *next = error == SQLITE_BUSY     ? "wait for the other thimble command to end"
@@ -83,7 +55,7 @@ static sqlite3_stmt *prepare(struct registry *registry, const char *sql, const c
 static int run(struct registry *registry, sqlite3_stmt *statement, const char *doing)
 {
     int step = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    int code = step == SQLITE_DONE ? EXIT_OK : failed(registry, doing);
+    int code = step == SQLITE_DONE ? EXIT_OK : registry_failed(registry, doing);
     sqlite3_finalize(statement);
     return code;
 }
@@ -106,32 +78,6 @@ static int64_t number_of(struct registry *registry, sqlite3_stmt *statement)
 
 /* ---- opening ---- */
 
-static int migrate(struct registry *registry)
-{
-    int code = registry_begin(registry);
-    if (code != EXIT_OK)
-        return code;
-    int64_t version = number_of(registry, prepare(registry, "PRAGMA user_version", ""));
-    if (version > SCHEMA) {
-        registry_rollback(registry);
-        return fail(EXIT_INPUT,
-                    "the registry was written by a newer thimble (schema %d; this one "
-                    "knows %d)\nupdate thimble",
-                    (int)version, SCHEMA);
-    }
-    for (int i = (int)version; i < SCHEMA; i++) {
-        char set[40];
-        snprintf(set, sizeof set, "PRAGMA user_version = %d", i + 1);
-        if (sqlite3_exec(registry->sqlite, migrations[i], NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(registry->sqlite, set, NULL, NULL, NULL) != SQLITE_OK) {
-            code = failed(registry, "bring its tables up to date");
-            registry_rollback(registry);
-            return code;
-        }
-    }
-    return registry_commit(registry);
-}
-
 int registry_open(struct registry *registry, const char *path, bool create)
 {
     *registry = (struct registry){NULL, false};
@@ -143,17 +89,18 @@ int registry_open(struct registry *registry, const char *path, bool create)
     int error = sqlite3_open_v2(path, &registry->sqlite, flags, NULL);
     int code = EXIT_OK;
     if (error != SQLITE_OK) {
-        code = failed(registry, "be opened");
+        code = registry_failed(registry, "be opened");
     } else {
         sqlite3_busy_timeout(registry->sqlite, BUSY_TIMEOUT_MS);
-        if (sqlite3_exec(registry->sqlite,
-                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                         "PRAGMA foreign_keys = ON",
+        if (sqlite3_exec(registry->sqlite, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
                          NULL, NULL, NULL) != SQLITE_OK)
-            code = failed(registry, "be opened");
+            code = registry_failed(registry, "be opened");
     }
     if (code == EXIT_OK)
-        code = migrate(registry);
+        code = registry_migrate(registry);
+    if (code == EXIT_OK &&
+        sqlite3_exec(registry->sqlite, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) != SQLITE_OK)
+        code = registry_failed(registry, "be opened");
     umask(before);
     if (code != EXIT_OK)
         registry_close(registry);
@@ -174,7 +121,7 @@ void registry_close(struct registry *registry)
 int registry_begin(struct registry *registry)
 {
     if (sqlite3_exec(registry->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-        return failed(registry, "be locked");
+        return registry_failed(registry, "be locked");
     registry->inside = true;
     return EXIT_OK;
 }
@@ -182,7 +129,7 @@ int registry_begin(struct registry *registry)
 int registry_commit(struct registry *registry)
 {
     if (sqlite3_exec(registry->sqlite, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-        return failed(registry, "be written");
+        return registry_failed(registry, "be written");
     registry->inside = false;
     return EXIT_OK;
 }
@@ -210,20 +157,26 @@ static int64_t authority_id(struct registry *registry, enum registry_authority w
                                        "t", registry_authority_name(which)));
 }
 
-int registry_authority_add(struct registry *registry, enum registry_authority which,
-                           X509 *certificate, const char *key)
+static int64_t last_id(struct registry *registry)
 {
-    struct bytes der = x509_der(certificate);
+    return sqlite3_last_insert_rowid(registry->sqlite);
+}
+
+int registry_anchor_add(struct registry *registry, struct registry_anchor *anchor)
+{
+    struct bytes der = x509_der(anchor->certificate);
     int code = run(registry,
                    prepare(registry,
-                           "INSERT INTO authority (kind, state, certificate, key, "
-                           "created_s) VALUES (?, 'active', ?, ?, ?)",
-                           "tbti", registry_authority_name(which), der.at, (int)der.len, key,
-                           (int64_t)time(NULL)),
+                           "INSERT INTO authority (kind, state, stem, certificate, key, "
+                           "created_s) VALUES (?, ?, ?, ?, ?, ?)",
+                           "tttbti", registry_authority_name(anchor->which), anchor->state,
+                           anchor->stem, der.at, (int)der.len, anchor->key, (int64_t)time(NULL)),
                    "add an authority");
     bytes_free(&der);
-    return code == EXIT_OK ? registry_certificate_add(registry, which, "ca", NULL, certificate)
-                           : code;
+    if (code != EXIT_OK)
+        return code;
+    anchor->id = last_id(registry);
+    return registry_certificate_add_under(registry, anchor->id, "ca", NULL, anchor->certificate);
 }
 
 static X509 *certificate_of(sqlite3_stmt *statement)
@@ -242,6 +195,60 @@ X509 *registry_authority(struct registry *registry, enum registry_authority whic
                                   "SELECT certificate FROM authority WHERE kind = ? AND "
                                   "state = 'active'",
                                   "t", registry_authority_name(which)));
+}
+
+size_t registry_anchors(struct registry *registry, enum registry_authority which,
+                        struct registry_anchor at[REGISTRY_ANCHORS_MAX])
+{
+    size_t count = 0;
+    sqlite3_stmt *statement =
+        prepare(registry,
+                "SELECT id, state, key, created_s, certificate, stem FROM authority "
+                "WHERE kind = ? AND state <> 'retired' "
+                "ORDER BY state = 'active' DESC, state = 'next' DESC, id DESC LIMIT ?",
+                "ti", registry_authority_name(which), (int64_t)REGISTRY_ANCHORS_MAX);
+    while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        struct registry_anchor *anchor = &at[count];
+        *anchor = (struct registry_anchor){.id = sqlite3_column_int64(statement, 0),
+                                           .which = which,
+                                           .created_s = sqlite3_column_int64(statement, 3)};
+        copy_text(statement, 1, anchor->state, sizeof anchor->state);
+        copy_text(statement, 2, anchor->key, sizeof anchor->key);
+        copy_text(statement, 5, anchor->stem, sizeof anchor->stem);
+        anchor->certificate = x509_of_der(sqlite3_column_blob(statement, 4),
+                                          (size_t)sqlite3_column_bytes(statement, 4));
+        if (anchor->certificate)
+            count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+int64_t registry_anchor_count(struct registry *registry, enum registry_authority which)
+{
+    return number_of(registry, prepare(registry, "SELECT count(*) FROM authority WHERE kind = ?",
+                                       "t", registry_authority_name(which)));
+}
+
+void registry_anchors_free(struct registry_anchor *at, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        X509_free(at[i].certificate);
+}
+
+int registry_anchor_state(struct registry *registry, int64_t id, const char *state)
+{
+    return run(registry,
+               prepare(registry, "UPDATE authority SET state = ? WHERE id = ?", "ti", state, id),
+               "change an authority");
+}
+
+int registry_anchor_crl_number(struct registry *registry, int64_t id, int64_t number)
+{
+    return run(
+        registry,
+        prepare(registry, "UPDATE authority SET crl_number = ? WHERE id = ?", "ii", number, id),
+        "keep a CRL's number");
 }
 
 /* ---- devices and users ---- */
@@ -325,6 +332,13 @@ int registry_principal_mac(struct registry *registry, const char *name, const ch
 int registry_certificate_add(struct registry *registry, enum registry_authority issuer,
                              const char *kind, const char *principal, X509 *certificate)
 {
+    return registry_certificate_add_under(registry, authority_id(registry, issuer), kind, principal,
+                                          certificate);
+}
+
+int registry_certificate_add_under(struct registry *registry, int64_t authority, const char *kind,
+                                   const char *principal, X509 *certificate)
+{
     char serial[X509_SERIAL_TEXT], common_name[128];
     uint8_t pin[32];
     x509_serial(certificate, serial);
@@ -336,8 +350,8 @@ int registry_certificate_add(struct registry *registry, enum registry_authority 
                            "INSERT INTO certificate (serial, authority, kind, principal, "
                            "common_name, pin, not_before_s, not_after_s, der, issued_s) "
                            "VALUES (?,?,?,?,?,?,?,?,?,?)",
-                           "titttbiibi", serial, authority_id(registry, issuer), kind, principal,
-                           common_name, pin, (int)sizeof pin, x509_not_before(certificate),
+                           "titttbiibi", serial, authority, kind, principal, common_name, pin,
+                           (int)sizeof pin, x509_not_before(certificate),
                            x509_not_after(certificate), der.at, (int)der.len, (int64_t)time(NULL)),
                    "add a certificate");
     bytes_free(&der);
@@ -426,15 +440,15 @@ void registry_certificates(struct registry *registry, const char *principal,
     sqlite3_finalize(statement);
 }
 
-int64_t registry_issued(struct registry *registry, enum registry_authority issuer)
+int64_t registry_issued(struct registry *registry, int64_t authority)
 {
     return number_of(registry, prepare(registry,
                                        "SELECT count(*) FROM certificate WHERE authority "
                                        "= ? AND kind <> 'ca'",
-                                       "i", authority_id(registry, issuer)));
+                                       "i", authority));
 }
 
-size_t registry_revoked(struct registry *registry, enum registry_authority issuer, int64_t now_s,
+size_t registry_revoked(struct registry *registry, int64_t authority, int64_t now_s,
                         struct x509_revoked **out)
 {
     size_t count = 0, room = 0;
@@ -443,7 +457,7 @@ size_t registry_revoked(struct registry *registry, enum registry_authority issue
         prepare(registry,
                 "SELECT serial, revoked_s FROM certificate WHERE authority = ? AND "
                 "revoked_s IS NOT NULL AND not_after_s >= ?",
-                "ii", authority_id(registry, issuer), now_s);
+                "ii", authority, now_s);
     while (statement && sqlite3_step(statement) == SQLITE_ROW) {
         if (count == room) {
             struct x509_revoked *larger =
@@ -460,12 +474,12 @@ size_t registry_revoked(struct registry *registry, enum registry_authority issue
     return count;
 }
 
-int64_t registry_crl_number(struct registry *registry, enum registry_authority issuer)
+int64_t registry_crl_number(struct registry *registry, int64_t authority)
 {
     return number_of(registry, prepare(registry,
                                        "UPDATE authority SET crl_number = crl_number + 1 "
                                        "WHERE id = ? RETURNING crl_number",
-                                       "i", authority_id(registry, issuer)));
+                                       "i", authority));
 }
 
 /* ---- settings and events ---- */

@@ -41,10 +41,35 @@ enum registry_authority { REGISTRY_SERVER, REGISTRY_DEVICE, REGISTRY_IDEVID, REG
 
 const char *registry_authority_name(enum registry_authority which); /* "server", … */
 
-/* `key` says where its private key is: a path relative to the state directory (later also a
- * pkcs11: URI). */
-int registry_authority_add(struct registry *registry, enum registry_authority which,
-                           X509 *certificate, const char *key);
+/* One trust anchor. A kind has several while they are exchanged, or where one was imported:
+ *   next     trusted, and issues nothing yet (the server CA's successor)
+ *   active   issues
+ *   old      trusted, issues nothing any more; what it issued is still revoked by it
+ *   retired  kept for the record alone */
+struct registry_anchor {
+    int64_t id;
+    enum registry_authority which;
+    char state[8];
+    char stem[32];               /* "ca/server", "ca/server.2": its files in the state directory */
+    char key[REGISTRY_TEXT_MAX]; /* a path relative to the state directory, or a pkcs11: URI */
+    int64_t created_s;
+    X509 *certificate;
+};
+#define REGISTRY_ANCHORS_MAX 8 /* of a kind, those retired not counted */
+
+/* which, state, stem, key and certificate are taken; `id` is set. */
+int registry_anchor_add(struct registry *registry, struct registry_anchor *anchor);
+
+/* Those that are not retired: active, next, old. Free them with registry_anchors_free(). */
+size_t registry_anchors(struct registry *registry, enum registry_authority which,
+                        struct registry_anchor at[REGISTRY_ANCHORS_MAX]);
+void registry_anchors_free(struct registry_anchor *at, size_t count);
+/* How many there have been, retired ones too. */
+int64_t registry_anchor_count(struct registry *registry, enum registry_authority which);
+int registry_anchor_state(struct registry *registry, int64_t id, const char *state);
+
+/* The number of its last CRL, where others were made before. */
+int registry_anchor_crl_number(struct registry *registry, int64_t id, int64_t number);
 
 /* The certificate in force, NULL when there is none; free it. */
 X509 *registry_authority(struct registry *registry, enum registry_authority which);
@@ -84,6 +109,9 @@ void registry_principals(struct registry *registry, const char *kind,
 /* `kind`: "ca", "server", "ldevid", "idevid", "user"; `principal` NULL for ca and server. */
 int registry_certificate_add(struct registry *registry, enum registry_authority issuer,
                              const char *kind, const char *principal, X509 *certificate);
+/* The same under any anchor. */
+int registry_certificate_add_under(struct registry *registry, int64_t authority, const char *kind,
+                                   const char *principal, X509 *certificate);
 
 /* The newest certificate with this common name that is not revoked; NULL when none; free it. */
 X509 *registry_certificate(struct registry *registry, const char *common_name);
@@ -110,14 +138,14 @@ void registry_certificates(struct registry *registry, const char *principal,
                            void (*each)(void *user, const struct registry_certificate *row),
                            void *user);
 
-int64_t registry_issued(struct registry *registry, enum registry_authority issuer);
+int64_t registry_issued(struct registry *registry, int64_t authority);
 
-/* The revoked, unexpired certificates of an authority; free *out with free(). */
-size_t registry_revoked(struct registry *registry, enum registry_authority issuer, int64_t now_s,
+/* The revoked, unexpired certificates of an anchor; free *out with free(). */
+size_t registry_revoked(struct registry *registry, int64_t authority, int64_t now_s,
                         struct x509_revoked **out);
 
 /* The number of the next CRL, counted up. */
-int64_t registry_crl_number(struct registry *registry, enum registry_authority issuer);
+int64_t registry_crl_number(struct registry *registry, int64_t authority);
 
 /* ---- settings of the installation: "broker.host", "broker.port", … ---- */
 

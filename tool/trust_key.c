@@ -360,7 +360,9 @@ int trust_key_open(struct home *home, const char *path, const char *pass_file, E
 {
     *key = NULL;
     memset(out, 0, sizeof *out);
-    int code = token_key_named(path) ? token_key_load(path, key) : of_file(path, pass_file, key);
+    int code = token_key_named(path)
+                   ? token_key_load(&(struct token_key){.what = "--key", .uri = path}, key)
+                   : of_file(path, pass_file, key);
     if (code != EXIT_OK)
         return code;
     if (!point_of(*key, out->update.point))

@@ -10,6 +10,7 @@
 #include "exits.h"
 #include "home.h"
 #include "json.h"
+#include "key_pass.h"
 #include "mosquitto.h"
 #include "options.h"
 #include "pass.h"
@@ -74,7 +75,7 @@ static int user_add(int argc, char **argv)
         "  thimble user add alice --role operator"};
     const char *dir = NULL, *role = NULL;
     long connections = 1;
-    bool homeassistant = false;
+    bool homeassistant = false, rsa = false;
     const char *pass_file = NULL;
     char pass[PASS_MAX + 1] = "";
     struct words names = {0};
@@ -87,9 +88,11 @@ static int user_add(int argc, char **argv)
          &homeassistant, 0, 0},
         {0, "pkcs12", "FILE", "PKCS#12 files too; FILE's first line is the pass phrase",
          OPTION_TEXT, &pass_file, 0, 0},
+        {0, "rsa", NULL, "RSA-2048 keys, for programs that know no P-256", OPTION_FLAG, &rsa, 0, 0},
+        OPTION_ROW_KEY_PASS,
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 6, argc, argv, &names);
+    int code = options_take(&usage, options, 8, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count != 1)
@@ -118,6 +121,7 @@ static int user_add(int argc, char **argv)
                             .days = USER_DAYS,
                             .connections = (int)connections,
                             .homeassistant = homeassistant,
+                            .rsa = rsa,
                             .pkcs12_pass = pass_file ? pass : NULL};
     if (code == EXIT_OK)
         code = home_lock(&home);

@@ -145,7 +145,9 @@ X509 *x509_issue(const struct x509_order *order)
         set_subject(certificate, order->common_name) &&
         X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
         X509_set_pubkey(certificate, order->key) == 1 && add_extensions(certificate, order) &&
-        X509_sign(certificate, order->issuer_key, EVP_sha256()) > 0)
+        X509_sign(certificate, order->issuer_key, EVP_sha256()) > 0 &&
+        /* A token may have signed with another key than the one it showed. */
+        X509_verify(certificate, X509_get0_pubkey(issuer)) == 1)
         return certificate;
     X509_free(certificate);
     return NULL;
@@ -168,7 +170,7 @@ X509_REQ *x509_request(EVP_PKEY *key, const char *common_name)
     return NULL;
 }
 
-static const char *key_fault(EVP_PKEY *key)
+const char *x509_key_fault(EVP_PKEY *key)
 {
     char group[32] = "";
     if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
@@ -202,7 +204,7 @@ const char *x509_request_fault(X509_REQ *request, const char *common_name)
         ERR_clear_error();
         return "its signature is wrong: it does not prove possession of the key";
     }
-    const char *fault = key_fault(key);
+    const char *fault = x509_key_fault(key);
     if (fault)
         return fault;
     if (!subject_is(X509_REQ_get_subject_name(request), common_name))

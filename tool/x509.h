@@ -7,6 +7,7 @@
 #ifndef TOOL_X509_H
 #define TOOL_X509_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +17,9 @@
 #include "files.h"
 
 /* RFC 5280 §4.1.2.5: "no well-defined expiration date": 99991231235959Z. */
-#define X509_FOR_LIFE    INT64_C(253402300799)
-#define X509_SERIAL_TEXT 33 /* 128 bits in hexadecimal, and NUL */
+#define X509_FOR_LIFE INT64_C(253402300799)
+/* Hexadecimal: ours have 128 bits, imported ones up to RFC 5280's 20 bytes; and NUL. */
+#define X509_SERIAL_TEXT 41
 
 enum x509_kind {
     X509_CA,     /* issues leaves directly: path length 0 */
@@ -43,6 +45,9 @@ EVP_PKEY *x509_key_new_rsa(void);
 X509 *x509_issue(const struct x509_order *order);
 
 X509_REQ *x509_request(EVP_PKEY *key, const char *common_name);
+
+/* NULL when certificates may be issued over it: P-256, or RSA of 2048 bits and more (T15). */
+const char *x509_key_fault(EVP_PKEY *key);
 
 /* What is wrong with a request for `common_name`, NULL when nothing: signature (I2), name, key. */
 const char *x509_request_fault(X509_REQ *request, const char *common_name);
@@ -74,14 +79,22 @@ struct bytes x509_der(X509 *certificate);
 X509 *x509_of_der(const void *der, size_t len);
 
 int x509_write_key(const char *path, EVP_PKEY *key, enum files_when when);
+/* PKCS#8 under a pass phrase: PBES2 (RFC 8018) of PBKDF2 with HMAC-SHA-256, and AES-256-CBC. */
+int x509_write_key_encrypted(const char *path, EVP_PKEY *key, const char *pass,
+                             enum files_when when);
 int x509_write_certificate(const char *path, X509 *certificate, enum files_when when);
+/* Several in one file, in this order. */
+int x509_write_certificates(const char *path, X509 *const *certificates, size_t count);
 int x509_write_request(const char *path, X509_REQ *request, enum files_when when);
 /* Key, certificate and its issuer in one file (PKCS#12), under a pass phrase. */
 int x509_write_pkcs12(const char *path, const char *pass, EVP_PKEY *key, X509 *certificate,
                       X509 *issuer);
-int x509_write_crl(const char *path, X509_CRL *crl);
+int x509_write_crls(const char *path, X509_CRL *const *crls, size_t count);
 
 int x509_read_key(const char *path, EVP_PKEY **out);
+/* The same of a key that may be encrypted: it then asks for the pass phrase (key_pass.h), and
+ * `*encrypted` says so. */
+int x509_open_key(const char *path, EVP_PKEY **out, bool *encrypted);
 int x509_read_certificate(const char *path, X509 **out);
 int x509_read_request(const char *path, X509_REQ **out);
 

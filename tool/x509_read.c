@@ -9,26 +9,31 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/rand.h>
 
 #include "exits.h"
+#include "key_pass.h"
 #include "term.h"
 #include "x509.h"
+
+#define PBKDF2_ITERATIONS 600000 /* a fifth of a second: a guess must cost something */
 
 /* ---- fields ---- */
 
 void x509_serial(const X509 *certificate, char into[X509_SERIAL_TEXT])
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t number[16] = {0};
+    uint8_t number[(X509_SERIAL_TEXT - 1) / 2] = {0};
     BIGNUM *value = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    int len = value && BN_num_bytes(value) > 16 ? (int)sizeof number : 16;
     if (value)
-        BN_bn2binpad(value, number, sizeof number);
+        BN_bn2binpad(value, number, len);
     BN_free(value);
-    for (size_t i = 0; i < sizeof number; i++) {
+    for (int i = 0; i < len; i++) {
         into[2 * i] = digits[number[i] >> 4];
         into[2 * i + 1] = digits[number[i] & 15];
     }
-    into[X509_SERIAL_TEXT - 1] = '\0';
+    into[2 * len] = '\0';
 }
 
 void x509_common_name(const X509 *certificate, char *into, size_t room)
@@ -121,11 +126,44 @@ int x509_write_key(const char *path, EVP_PKEY *key, enum files_when when)
     return write_pem(path, memory, worked, FILES_SECRET, when);
 }
 
+/* PKCS5_pbe2_set_iv() chooses salt and IV itself where it is given none. */
+static X509_SIG *encrypt_key(EVP_PKEY *key, const char *pass)
+{
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+    X509_ALGOR *scheme =
+        PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), PBKDF2_ITERATIONS, NULL, 0, NULL, NID_hmacWithSHA256);
+    X509_SIG *encrypted =
+        info && scheme ? PKCS8_set0_pbe(pass, (int)strlen(pass), info, scheme) : NULL;
+    if (!encrypted)
+        X509_ALGOR_free(scheme);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    return encrypted;
+}
+
+int x509_write_key_encrypted(const char *path, EVP_PKEY *key, const char *pass,
+                             enum files_when when)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    X509_SIG *encrypted = encrypt_key(key, pass);
+    int worked = memory && encrypted ? PEM_write_bio_PKCS8(memory, encrypted) : 0;
+    X509_SIG_free(encrypted);
+    return write_pem(path, memory, worked, FILES_SECRET, when);
+}
+
 int x509_write_certificate(const char *path, X509 *certificate, enum files_when when)
 {
     BIO *memory = BIO_new(BIO_s_mem());
     int worked = memory ? PEM_write_bio_X509(memory, certificate) : 0;
     return write_pem(path, memory, worked, FILES_PUBLIC, when);
+}
+
+int x509_write_certificates(const char *path, X509 *const *certificates, size_t count)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    int worked = memory != NULL && count > 0;
+    for (size_t i = 0; worked == 1 && i < count; i++)
+        worked = PEM_write_bio_X509(memory, certificates[i]);
+    return write_pem(path, memory, worked, FILES_PUBLIC, FILES_REPLACE);
 }
 
 int x509_write_request(const char *path, X509_REQ *request, enum files_when when)
@@ -151,10 +189,12 @@ int x509_write_pkcs12(const char *path, const char *pass, EVP_PKEY *key, X509 *c
     return write_pem(path, memory, worked, FILES_SECRET, FILES_REPLACE);
 }
 
-int x509_write_crl(const char *path, X509_CRL *crl)
+int x509_write_crls(const char *path, X509_CRL *const *crls, size_t count)
 {
     BIO *memory = BIO_new(BIO_s_mem());
-    int worked = memory ? PEM_write_bio_X509_CRL(memory, crl) : 0;
+    int worked = memory != NULL && count > 0;
+    for (size_t i = 0; worked == 1 && i < count; i++)
+        worked = PEM_write_bio_X509_CRL(memory, crls[i]);
     return write_pem(path, memory, worked, FILES_PUBLIC, FILES_REPLACE);
 }
 
@@ -229,6 +269,58 @@ int x509_read_key(const char *path, EVP_PKEY **out)
 {
     int code;
     *out = read_one(path, "private key", read_key, &code);
+    return code;
+}
+
+/* Asked for a pass phrase, libcrypto knows that the key is encrypted. */
+struct asked {
+    const char *path;
+    bool asked;
+    int code;
+};
+
+static int give_password(char *into, int room, int writing, void *user)
+{
+    struct asked *key = user;
+    const char *text;
+    (void)writing;
+    if (key->asked && key->code != EXIT_OK)
+        return -1; /* each decoder that libcrypto tries asks again */
+    key->asked = true;
+    key->code = key_pass_take(key->path, &text);
+    size_t len = key->code == EXIT_OK ? strlen(text) : 0;
+    if (key->code != EXIT_OK || len >= (size_t)room)
+        return -1;
+    return snprintf(into, (size_t)room, "%s", text);
+}
+
+static int not_opened(const struct asked *key, const struct bytes *bytes)
+{
+    ERR_clear_error();
+    if (!key->asked)
+        return not_a(key->path, "private key", bytes);
+    if (key->code != EXIT_OK)
+        return key->code;
+    return fail(EXIT_INPUT,
+                "the pass phrase does not open %s\n"
+                "give the one it was encrypted with: --passphrase-file FILE",
+                key->path);
+}
+
+int x509_open_key(const char *path, EVP_PKEY **out, bool *encrypted)
+{
+    struct bytes bytes;
+    struct asked key = {path, false, EXIT_OK};
+    int code;
+    *out = NULL;
+    BIO *memory = open_memory(path, &bytes, &code);
+    if (memory)
+        *out = PEM_read_bio_PrivateKey(memory, NULL, give_password, &key);
+    if (memory && !*out)
+        code = not_opened(&key, &bytes);
+    BIO_free(memory);
+    bytes_free(&bytes);
+    *encrypted = key.asked;
     return code;
 }
 

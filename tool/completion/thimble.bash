@@ -51,7 +51,7 @@ _thimble() {
         mapfile -t COMPREPLY < <(compgen -W "connect will publish subscribe disconnect" -- "$word")
         ;;
     --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-    --cafile | --cert | --key | -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    --cafile | --cert | --key | -f | --file | --passphrase-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_flags "${command[@]}")" -- "$word") ;;
     esac
 }
