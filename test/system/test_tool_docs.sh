@@ -38,6 +38,7 @@ user_list thimble-user
 trust_keygen thimble-trust
 trust_sign thimble-trust
 trust_show thimble-trust
+call thimble-call
 pub thimble-pub
 sub thimble-sub
 tls thimble-tls
