@@ -14,6 +14,7 @@
 #include "exits.h"
 #include "home.h"
 #include "mosquitto.h"
+#include "mosquitto_program.h"
 #include "options.h"
 #include "process.h"
 #include "term.h"
@@ -81,9 +82,12 @@ static void show_line(struct running *running, const char *line)
         if (strstr(line, meanings[i][0]))
             say("    %s", meanings[i][1]);
     }
-    if (running->websockets && strstr(line, " running") && running->process.pid > 0)
+    bool up = mosquitto_is_up(line);
+    if (running->websockets && up && running->process.pid > 0)
         kill(running->process.pid, SIGHUP);
-    if (strstr(line, running->websockets ? "Reloading config" : " running") && !running->up) {
+    if (running->websockets)
+        up = strstr(line, "Reloading config");
+    if (up && !running->up) {
         running->up = true;
         say("%sThe broker is up.%s Ctrl-C ends it.", term_out(TERM_BOLD), term_out(TERM_PLAIN));
     }
@@ -120,10 +124,10 @@ static int start(struct running *running)
     struct path configuration = home_path(&running->home, "broker/mosquitto.conf");
     if (!files_exist(configuration.text))
         return fail(EXIT_MISSING, "there is no %s\nthimble broker init", configuration.text);
-    if (!process_find("mosquitto", program, sizeof program))
-        return fail(EXIT_MISSING, "mosquitto is not installed\napt-get install mosquitto");
     running->websockets = has_websockets(configuration.text);
-    int code = take_lock(running);
+    int code = mosquitto_program(program, sizeof program);
+    if (code == EXIT_OK)
+        code = take_lock(running);
     if (code != EXIT_OK)
         return code;
     sigset_t set;

@@ -15,6 +15,7 @@
 #include "commands.h"
 #include "exits.h"
 #include "files.h"
+#include "mosquitto_program.h"
 #include "term.h"
 
 #define BROKER_START_MS 10000
@@ -128,7 +129,7 @@ static void read_log(struct demo_broker *broker)
     while (broker->process.output >= 0 && process_line(&broker->process, &line)) {
         if (broker->log)
             fprintf(broker->log, "%s\n", line);
-        broker->ready = broker->ready || strstr(line, " running");
+        broker->ready = broker->ready || mosquitto_is_up(line);
     }
     if (broker->log)
         fflush(broker->log);
@@ -146,13 +147,14 @@ int stage_start_broker(struct stage *stage, struct demo_broker *broker)
     char program[256], flag[] = "-c";
     struct path configuration = path_of("%s/broker/mosquitto.conf", broker->dir);
     struct path log = path_of("%s/broker/log", broker->dir);
-    if (!process_find("mosquitto", program, sizeof program))
-        return fail(EXIT_MISSING, "mosquitto is not installed\napt-get install mosquitto");
+    int code = mosquitto_program(program, sizeof program);
+    if (code != EXIT_OK)
+        return code;
     if (!broker->log)
         broker->log = fopen(log.text, "ae");
     broker->ready = false;
     char *argv[] = {program, flag, configuration.text, NULL};
-    int code = process_start(&broker->process, argv);
+    code = process_start(&broker->process, argv);
     if (code == EXIT_OK && !(stage_until(stage, broker_settled, BROKER_START_MS) && broker->ready))
         code = stage->interrupted ? EXIT_FAILED
                                   : fail(EXIT_FAILED,

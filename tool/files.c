@@ -39,13 +39,29 @@ bool files_exist(const char *path)
     return lstat(path, &status) == 0;
 }
 
-static int read_all(int file, const char *path, struct bytes *out)
+bool files_others_read(const char *path)
 {
-    out->at = malloc(FILES_MAX + 1);
-    if (!out->at)
-        return fail(EXIT_FAILED, "no memory to read %s\nend other programs", path);
-    while (out->len <= FILES_MAX) {
-        ssize_t got = read(file, out->at + out->len, FILES_MAX + 1 - out->len);
+    struct stat status;
+    return stat(path, &status) == 0 && (status.st_mode & 007) != 0;
+}
+
+static bool grow(struct bytes *out, size_t *room, size_t most)
+{
+    size_t wanted = *room == 0 ? 65536 : *room * 4;
+    *room = wanted < most ? wanted : most;
+    uint8_t *larger = realloc(out->at, *room + 1);
+    if (larger)
+        out->at = larger;
+    return larger != NULL;
+}
+
+static int read_all(int file, const char *path, size_t most, struct bytes *out)
+{
+    size_t room = 0;
+    while (out->len <= most) {
+        if (out->len == room && !grow(out, &room, most + 1))
+            return fail(EXIT_FAILED, "no memory to read %s\nend other programs", path);
+        ssize_t got = read(file, out->at + out->len, room - out->len);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -56,13 +72,13 @@ static int read_all(int file, const char *path, struct bytes *out)
     }
     if (out->len == 0)
         return fail(EXIT_INPUT, "%s is empty\nwrite the file again", path);
-    if (out->len > FILES_MAX)
-        return fail(EXIT_INPUT, "%s is larger than 1 MiB\nname a certificate or key file", path);
+    if (out->len > most)
+        return fail(EXIT_INPUT, "%s is larger than %zu MiB\nname the right file", path, most >> 20);
     out->at[out->len] = '\0';
     return EXIT_OK;
 }
 
-int files_read(const char *path, struct bytes *out)
+static int read_most(const char *path, size_t most, struct bytes *out)
 {
     *out = (struct bytes){NULL, 0};
     /* A named pipe without a writer would block the open for ever. */
@@ -76,11 +92,21 @@ int files_read(const char *path, struct bytes *out)
         code = fail(EXIT_INPUT, "%s is %s, not a file\nname the file itself", path,
                     S_ISDIR(status.st_mode) ? "a directory" : "a device or pipe");
     if (code == EXIT_OK)
-        code = read_all(file, path, out);
+        code = read_all(file, path, most, out);
     close(file);
     if (code != EXIT_OK)
         bytes_free(out);
     return code;
+}
+
+int files_read(const char *path, struct bytes *out)
+{
+    return read_most(path, FILES_MAX, out);
+}
+
+int files_read_large(const char *path, struct bytes *out)
+{
+    return read_most(path, FILES_LARGE, out);
 }
 
 static int write_all(int file, const uint8_t *at, size_t len)

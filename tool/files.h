@@ -12,6 +12,7 @@
 #define FILES_SECRET 0600
 #define FILES_PUBLIC 0644
 #define FILES_MAX    (1 << 20) /* no key, certificate or configuration comes near it */
+#define FILES_LARGE  (256 << 20)
 
 struct path {
     char text[1024];
@@ -30,8 +31,14 @@ void bytes_free(struct bytes *bytes);
 
 bool files_exist(const char *path);
 
+/* True when more than owner and group may do something with it. */
+bool files_others_read(const char *path);
+
 /* The whole file, with a NUL behind it. Missing, empty, a directory, too large: EXIT_INPUT. */
 int files_read(const char *path, struct bytes *out);
+
+/* The same for what grows with the fleet, as the rights of 100,000 devices do: up to 256 MiB. */
+int files_read_large(const char *path, struct bytes *out);
 
 enum files_when {
     FILES_NEW,    /* EXIT_EXISTS when there is one */

@@ -9,7 +9,12 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <thimble/link.h>
+#include <thimble/linux.h>
+
 #include "names.h"
+
+#define RESOLVE_MS 3000
 
 void hosts_add(struct hosts *hosts, const char *host)
 {
@@ -57,4 +62,42 @@ void hosts_of_this_machine(struct hosts *hosts)
             add_address(hosts, at->ifa_addr);
     }
     freeifaddrs(all);
+}
+
+static bool resolve(struct th_linux *loop, const char *host)
+{
+    struct th_linux_net net;
+    struct th_board board;
+    struct th_address addresses[TH_LINK_ADDRESSES_MAX];
+    struct th_failure failure;
+    th_linux_net_init(&net, loop);
+    th_linux_board(&net, &board);
+    uint32_t since = th_linux_now(loop), gone = 0;
+    int count = 0;
+    board.net.ops->resolve(board.net.ctx, host, 8883);
+    while ((count = board.net.ops->resolved(board.net.ctx, addresses, TH_LINK_ADDRESSES_MAX,
+                                            &failure)) == 0 &&
+           gone < RESOLVE_MS) {
+        th_linux_wait(loop, RESOLVE_MS - gone < 50 ? RESOLVE_MS - gone : 50);
+        gone = th_linux_now(loop) - since;
+    }
+    if (count == 0)
+        board.net.ops->resolve_cancel(board.net.ctx);
+    th_linux_net_close(&net);
+    return count > 0;
+}
+
+bool hosts_resolve(const char *host)
+{
+    struct th_linux loop;
+    struct th_failure failure;
+    struct th_address address;
+    size_t len = strlen(host);
+    if (th_address_parse(host, &address) || (len > 6 && strcasecmp(host + len - 6, ".local") == 0))
+        return true;
+    if (!th_linux_init(&loop, &failure))
+        return true; /* nothing is known; whoever needs the loop will say why */
+    bool found = resolve(&loop, host);
+    th_linux_close(&loop);
+    return found;
 }

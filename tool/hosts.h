@@ -3,6 +3,7 @@
 #ifndef TOOL_HOSTS_H
 #define TOOL_HOSTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HOSTS_MAX  64
@@ -19,5 +20,9 @@ void hosts_add(struct hosts *hosts, const char *host);
 /* The machine's own name, the same with ".local" (mDNS), "localhost", and the address of every
  * interface. IPv6 link-local addresses need a zone, which no certificate can hold: left out. */
 void hosts_of_this_machine(struct hosts *hosts);
+
+/* False when this machine finds no address for it within three seconds. Addresses are true, and
+ * names in ".local": who answers to them is found without a name server. */
+bool hosts_resolve(const char *host);
 
 #endif

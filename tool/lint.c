@@ -128,8 +128,19 @@ static const char *const old_options[][2] = {
     {"per_listener_settings", "one acl_file for all listeners; mosquitto 2.1 has plugins"},
 };
 
+/* It goes on taking both until 3.0. */
+static const char *const old_options_21[][2] = {
+    {"acl_file", "plugin DIR/mosquitto_acl_file.so, and plugin_opt_acl_file FILE"},
+    {"password_file", "plugin DIR/mosquitto_password_file.so, and plugin_opt_password_file FILE"},
+};
+
 static void take(struct lint *lint, const struct line *line)
 {
+    for (size_t i = 0; lint->for_21 && i < 2; i++) {
+        if (strcmp(line->name, old_options_21[i][0]) == 0)
+            lint_say(lint, lint->path, line->number, "'%s' is deprecated since mosquitto 2.1\n%s",
+                     line->name, old_options_21[i][1]);
+    }
     for (size_t i = 0; i < sizeof old_options / sizeof old_options[0]; i++) {
         if (strcmp(line->name, old_options[i][0]) == 0)
             lint_say(lint, lint->path, line->number, "'%s' is deprecated\n%s", line->name,
@@ -139,8 +150,11 @@ static void take(struct lint *lint, const struct line *line)
         take_listener(lint, line);
     else if (strcmp(line->name, "allow_anonymous") == 0)
         set(&lint->anonymous, line);
-    else if (strcmp(line->name, "acl_file") == 0)
+    else if (strcmp(line->name, "acl_file") == 0 || strcmp(line->name, "plugin_opt_acl_file") == 0)
         set(&lint->acl, line);
+    else if (strcmp(line->name, "password_file") == 0 ||
+             strcmp(line->name, "plugin_opt_password_file") == 0)
+        set(&lint->passwords, line);
     else if (strcmp(line->name, "plugin") == 0 || strcmp(line->name, "auth_plugin") == 0)
         set(&lint->plugin, line);
     else
@@ -165,8 +179,13 @@ static void judge_anonymous(struct lint *lint)
 
 static void judge_binding(struct lint *lint, const struct lint_listener *listener)
 {
-    if (!is_true(&listener->require))
+    if (!is_true(&listener->require)) {
+        if (lint->passwords.line && !is_true(&listener->client_id))
+            lint_say(lint, lint->path, listener->line,
+                     "the client id is not bound: whoever has a password can take over the session "
+                     "of another\nuse_username_as_clientid true");
         return;
+    }
     if (!is_true(&listener->identity) && !is_true(&listener->subject))
         lint_say(lint, lint->path, listener->require.line,
                  "certificates are asked for, but their names are not the users' names\n"
@@ -221,7 +240,7 @@ static void judge_acl(struct lint *lint)
         lint_say(lint, lint->path, lint->acl.line, "there is no %s\nname the file in full", path);
         return;
     }
-    if (files_read(path, &text) != EXIT_OK)
+    if (files_read_large(path, &text) != EXIT_OK)
         return;
     struct line line = {.number = 0};
     for (const char *at = (const char *)text.at; next_line(&at, &line);) {
@@ -234,6 +253,36 @@ static void judge_acl(struct lint *lint)
                  is_everything(line.value))
             lint_say(lint, path, line.number,
                      "this lets write every topic\ngrant the topics that are needed");
+    }
+    bytes_free(&text);
+}
+
+/* ---- passwords ---- */
+
+static void judge_passwords(struct lint *lint)
+{
+    struct bytes text = {NULL, 0};
+    const char *path = lint->passwords.text;
+    if (!files_exist(path)) {
+        lint_say(lint, lint->path, lint->passwords.line, "there is no %s\nname the file in full",
+                 path);
+        return;
+    }
+    if (files_others_read(path))
+        lint_say(lint, lint->path, lint->passwords.line,
+                 "everybody may read the passwords' hashes in %s\nchmod 600 %s", path, path);
+    if (files_read_large(path, &text) != EXIT_OK)
+        return;
+    int number = 0;
+    for (const char *at = (const char *)text.at; *at;) {
+        size_t len = strcspn(at, "\n");
+        const char *colon = memchr(at, ':', len);
+        number++;
+        if (*at != '#' && colon && colon[1] != '$')
+            lint_say(lint, path, number,
+                     "a password stands here as it is, not as its hash\n"
+                     "mosquitto_passwd -U FILE");
+        at += len + (at[len] == '\n');
     }
     bytes_free(&text);
 }
@@ -257,6 +306,8 @@ static int lint_file(struct lint *lint)
         judge_listener(lint, &lint->listeners[i]);
     if (lint->acl.line)
         judge_acl(lint);
+    if (lint->passwords.line)
+        judge_passwords(lint);
     return EXIT_OK;
 }
 
@@ -269,14 +320,20 @@ int broker_lint(int argc, char **argv)
         "ACL that the file names, too. Example:\n"
         "  thimble broker lint /etc/mosquitto/mosquitto.conf --host broker.example"};
     struct words files = {0}, hosts = {0};
+    const char *version = NULL;
     const struct option options[] = {
         {0, "host", "NAME", "a name or address clients reach it by; again for more", OPTION_LIST,
          &hosts, 0, 0},
+        {0, "mosquitto", "VERSION", "2.1: its deprecations count, too [2.0]", OPTION_TEXT, &version,
+         0, 0},
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 2, argc, argv, &files);
+    int code = options_take(&usage, options, 3, argc, argv, &files);
     if (code != OPTION_GO_ON)
         return code;
+    if (version && strcmp(version, "2.0") != 0 && strcmp(version, "2.1") != 0)
+        return fail(EXIT_USAGE, "--mosquitto is 2.0 or 2.1, not '%s'\nleave it out for 2.0",
+                    version);
     if (files.count != 1)
         return fail(EXIT_USAGE, "broker lint needs one file\n"
                                 "thimble broker lint /etc/mosquitto/mosquitto.conf");
@@ -285,6 +342,7 @@ int broker_lint(int argc, char **argv)
         return fail(EXIT_FAILED, "no memory\nend other programs");
     lint->path = files.at[0];
     lint->hosts = &hosts;
+    lint->for_21 = version && strcmp(version, "2.1") == 0;
     if (term.json) {
         lint->json = json_begin(stdout);
         json_open(&lint->json, "findings", '[');

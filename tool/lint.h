@@ -28,7 +28,8 @@ struct lint_listener {
 struct lint {
     const char *path;
     const struct words *hosts; /* names the certificate must have */
-    struct lint_setting anonymous, acl, plugin;
+    struct lint_setting anonymous, acl, passwords, plugin;
+    bool for_21; /* deprecated since mosquitto 2.1 counts, too */
     struct lint_listener listeners[LINT_LISTENERS_MAX];
     size_t listener_count;
     struct json json;

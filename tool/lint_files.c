@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -11,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "exits.h"
+#include "files.h"
 #include "lint.h"
 #include "term.h"
 #include "x509.h"
@@ -130,7 +130,6 @@ static void judge_key(struct lint *lint, const struct lint_listener *listener,
                       STACK_OF(X509) * chain)
 {
     const struct lint_setting *setting = &listener->keyfile;
-    struct stat status;
     if (!setting->line) {
         lint_say(lint, lint->path, listener->certfile.line,
                  "there is a certificate without its key\nkeyfile FILE");
@@ -138,7 +137,7 @@ static void judge_key(struct lint *lint, const struct lint_listener *listener,
     }
     if (!readable(lint, setting, "key"))
         return;
-    if (stat(setting->text, &status) == 0 && (status.st_mode & 007) != 0)
+    if (files_others_read(setting->text))
         lint_say(lint, lint->path, setting->line, "everybody may read the key %s\nchmod 600 %s",
                  setting->text, setting->text);
     BIO *file = BIO_new_file(setting->text, "r");

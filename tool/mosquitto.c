@@ -24,29 +24,38 @@
 struct listener {
     const char *who;
     long port;
-    const char *anchors, *revoked; /* files in broker/ */
-    bool websockets;
+    const char *anchors, *revoked; /* files in broker/; NULL: clients come with passwords */
+    bool websockets, plaintext;
 };
 
-static void write_listener(FILE *to, const struct home *home, const struct listener *listener,
-                           const char *address)
+static void write_tls(FILE *to, const char *dir, const struct listener *listener)
 {
-    const char *dir = home->dir;
+    fprintf(to,
+            "certfile %s/broker/server.crt\n"
+            "keyfile %s/broker/server.key\n"
+            "tls_version tlsv1.2\n",
+            dir, dir);
+    fprintf(to, "ciphers ECDHE+AESGCM:ECDHE+CHACHA20\n");
+    if (listener->anchors)
+        fprintf(to,
+                "cafile %s/broker/%s\n"
+                "crlfile %s/broker/%s\n"
+                "require_certificate true\n"
+                "use_identity_as_username true\n",
+                dir, listener->anchors, dir, listener->revoked);
+}
+
+static void write_listener(FILE *to, const struct home *home, const struct listener *listener,
+                           const struct mosquitto_plan *plan)
+{
+    const char *address = listener->plaintext ? "127.0.0.1" : plan->bind;
     fprintf(to, "\n# %s\nlistener %ld%s%s\n", listener->who, listener->port, address ? " " : "",
             address ? address : "");
     if (listener->websockets)
         fprintf(to, "protocol websockets\n");
-    fprintf(to,
-            "cafile %s/broker/%s\n"
-            "certfile %s/broker/server.crt\n"
-            "keyfile %s/broker/server.key\n"
-            "crlfile %s/broker/%s\n",
-            dir, listener->anchors, dir, dir, dir, listener->revoked);
-    fprintf(to, "tls_version tlsv1.2\n"
-                "ciphers ECDHE+AESGCM:ECDHE+CHACHA20\n"
-                "require_certificate true\n"
-                "use_identity_as_username true\n"
-                "use_username_as_clientid true\n");
+    if (!listener->plaintext)
+        write_tls(to, home->dir, listener);
+    fprintf(to, "use_username_as_clientid true\nmax_connections %ld\n", plan->connections);
 }
 
 /* Started by root, mosquitto becomes the user it is told; the keys here are their owner's. */
@@ -57,23 +66,52 @@ static void owner(FILE *to)
         fprintf(to, "user %s\n", entry->pw_name);
 }
 
-static void write_listeners(FILE *to, const struct home *home,
-                            const struct mosquitto_listeners *ports)
+static void write_listeners(FILE *to, const struct home *home, const struct mosquitto_plan *plan)
 {
+    const char *anchors = plan->one_way ? NULL : "clients-ca.crt", *revoked = "clients.crl";
     const struct listener listeners[] = {
-        {"Devices", ports->port, "clients-ca.crt", "clients.crl", false},
-        {"Users: people and programs", ports->user_port, "clients-ca.crt", "clients.crl", false},
+        {"Devices", plan->port, anchors, revoked, false, false},
+        {"Users: people and programs", plan->user_port, anchors, revoked, false, false},
         {"Recovery: devices whose certificate has ended, by their birth certificate",
-         ports->recovery_port, "recovery-ca.crt", "recovery.crl", false},
-        {"Users over WebSocket", ports->websocket_port, "clients-ca.crt", "clients.crl", true},
+         plan->recovery_port, "recovery-ca.crt", "recovery.crl", false, false},
+        {"Users over WebSocket", plan->websocket_port, anchors, revoked, true, false},
+        {"Programs of this machine, without TLS", plan->plaintext_port, NULL, NULL, false, true},
     };
     for (size_t i = 0; i < sizeof listeners / sizeof listeners[0]; i++) {
         if (listeners[i].port)
-            write_listener(to, home, &listeners[i], ports->bind);
+            write_listener(to, home, &listeners[i], plan);
     }
 }
 
-int mosquitto_write_configuration(struct home *home, const struct mosquitto_listeners *listeners)
+/* mosquitto 2.1 has moved both into plugins and calls the options deprecated. */
+static void write_rights(FILE *to, const struct home *home, const struct mosquitto_plan *plan)
+{
+    static const char *const options[] = {"acl_file", "password_file"};
+    static const char *const files[] = {"acl", "passwords"};
+    int count = plan->one_way || plan->plaintext_port ? 2 : 1;
+    for (int i = 0; i < count; i++) {
+        if (plan->plugins[0])
+            fprintf(to, "plugin %s/mosquitto_%s.so\nplugin_opt_", plan->plugins, options[i]);
+        fprintf(to, "%s %s/broker/%s\n", options[i], home->dir, files[i]);
+    }
+}
+
+static void write_limits(FILE *to, const struct home *home, const struct mosquitto_plan *plan)
+{
+    fprintf(to,
+            "max_packet_size %ld\n"
+            "max_queued_messages %ld\n"
+            "max_queued_bytes %ld\n",
+            plan->packet, plan->queue, plan->queue_bytes);
+    if (plan->save_s)
+        fprintf(to,
+                "persistence true\n"
+                "persistence_location %s/broker/data/\n"
+                "autosave_interval %ld\n",
+                home->dir, plan->save_s);
+}
+
+int mosquitto_write_configuration(struct home *home, const struct mosquitto_plan *plan)
 {
     struct text text;
     int code = text_open(&text);
@@ -81,23 +119,55 @@ int mosquitto_write_configuration(struct home *home, const struct mosquitto_list
         return code;
     fprintf(text.file,
             "# Made by `thimble broker init`; --replace makes it anew.\n"
-            "# Each listener takes certificates of one CA alone, and the certificate's common\n"
-            "# name is both user name and client id: nobody can take another's session.\n"
-            "allow_anonymous false\n"
-            "acl_file %s/broker/acl\n"
-            "set_tcp_nodelay true\n"
-            "persistence true\n"
-            "persistence_location %s/broker/data/\n"
-            "autosave_interval 60\n"
-            "max_packet_size 4194304\n"
-            "max_queued_messages 1000\n"
-            "log_dest stderr\n"
-            "log_type error\nlog_type warning\nlog_type notice\nlog_type information\n"
-            "log_timestamp_format %%Y-%%m-%%d %%H:%%M:%%S\n",
-            home->dir, home->dir);
+            "# %s\n"
+            "allow_anonymous false\n",
+            plan->one_way
+                ? "The user name, proved by its password, is the client id as well: nobody can\n"
+                  "# take another's session."
+                : "Each listener takes certificates of one CA alone, and the certificate's common\n"
+                  "# name is both user name and client id: nobody can take another's session.");
+    write_rights(text.file, home, plan);
+    fprintf(text.file, "set_tcp_nodelay true\n");
+    write_limits(text.file, home, plan);
+    fprintf(text.file, "log_dest stderr\n"
+                       "log_type error\nlog_type warning\nlog_type notice\nlog_type information\n"
+                       "log_timestamp_format %%Y-%%m-%%d %%H:%%M:%%S\n");
     owner(text.file);
-    write_listeners(text.file, home, listeners);
+    write_listeners(text.file, home, plan);
     return text_write(&text, home_path(home, "broker/mosquitto.conf").text);
+}
+
+/* ---- passwords ---- */
+
+static bool each_password(void *user, const struct registry_principal *row)
+{
+    bool active = strcmp(row->state, "active") == 0;
+    for (int i = 1; active && row->password[0] && i <= row->connections; i++) {
+        fprintf(user, "%s", row->name);
+        if (i > 1)
+            fprintf(user, ".%d", i);
+        fprintf(user, ":%s\n", row->password);
+    }
+    return true;
+}
+
+int mosquitto_write_passwords(struct home *home)
+{
+    struct text text;
+    int code = text_open(&text);
+    if (code != EXIT_OK)
+        return code;
+    fputs("# Made by thimble from its registry: thimble broker password NAME\n", text.file);
+    registry_principals(&home->registry, "device", each_password, text.file);
+    registry_principals(&home->registry, "user", each_password, text.file);
+    return text_write_secret(&text, home_path(home, "broker/passwords").text);
+}
+
+bool mosquitto_one_way(struct home *home)
+{
+    char profile[REGISTRY_TEXT_MAX];
+    return registry_get(&home->registry, "broker.profile", profile) &&
+           strcmp(profile, "one-way") == 0;
 }
 
 /* ---- crl ---- */
@@ -172,6 +242,8 @@ int mosquitto_rights_changed(struct home *home)
     if (!files_exist(home_path(home, "broker/mosquitto.conf").text))
         return EXIT_OK;
     int code = mosquitto_write_acl(home);
+    if (code == EXIT_OK)
+        code = mosquitto_write_passwords(home);
     if (code == EXIT_OK)
         mosquitto_reload(home);
     return code;

@@ -7,8 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h> /* OPENSSL_cleanse */
+
 #include "exits.h"
 #include "home.h"
+#include "mosquitto.h"
 #include "term.h"
 #include "token_key.h"
 
@@ -70,9 +73,36 @@ static int check_mqtt(const struct peer_flags *flags)
     }
     if (flags->keep_session && !flags->id && !flags->as)
         return fail(EXIT_USAGE, "-c keeps a session, and that needs a client id\ngive -i ID");
+    if (flags->id_random && (flags->cert || flags->keep_session))
+        return fail(EXIT_USAGE, "a random client id goes with neither %s\nleave --id-random out",
+                    flags->cert ? "a certificate, whose name it is" : "a session that is kept");
+    if (flags->password && flags->password_file)
+        return fail(EXIT_USAGE, "-P and --password-file are one password too many\nleave -P out");
     if (!flags->will_topic && (flags->will_payload || flags->will_qos || flags->will_retain))
         return fail(EXIT_USAGE, "a will needs a topic\ngive --will-topic TOPIC");
     return EXIT_OK;
+}
+
+static void as_with_certificate(struct peer *peer, struct peer_flags *flags,
+                                const struct home *home, const struct registry_principal *row)
+{
+    static const char *const endings[] = {"/ca.crt", ".crt", ".key"};
+    const char **files[] = {&flags->cafile, &flags->cert, &flags->key};
+    for (int i = 0; i < 3; i++) {
+        snprintf(peer->as_files[i], sizeof peer->as_files[i], "%s/%ss/%s%s%s%s", home->dir,
+                 row->kind, flags->as, i ? "/" : "", i ? row->kind : "", endings[i]);
+        if (!*files[i])
+            *files[i] = peer->as_files[i];
+    }
+}
+
+static void as_with_password(struct peer *peer, struct peer_flags *flags, const struct home *home)
+{
+    snprintf(peer->as_files[0], sizeof peer->as_files[0], "%s/ca/server.crt", home->dir);
+    if (!flags->cafile)
+        flags->cafile = peer->as_files[0];
+    if (!flags->user)
+        flags->user = flags->as;
 }
 
 /* --as NAME: files of the state directory, and the broker it was set up with. */
@@ -91,14 +121,10 @@ static int take_as(struct peer *peer, struct peer_flags *flags)
         home_close(&home);
         return code;
     }
-    static const char *const endings[] = {"/ca.crt", ".crt", ".key"};
-    const char **files[] = {&flags->cafile, &flags->cert, &flags->key};
-    for (int i = 0; i < 3; i++) {
-        snprintf(peer->as_files[i], sizeof peer->as_files[i], "%s/%ss/%s%s%s%s", home.dir, row.kind,
-                 flags->as, i ? "/" : "", i ? row.kind : "", endings[i]);
-        if (!*files[i])
-            *files[i] = peer->as_files[i];
-    }
+    if (mosquitto_one_way(&home))
+        as_with_password(peer, flags, &home);
+    else
+        as_with_certificate(peer, flags, &home, &row);
     bool device = strcmp(row.kind, "device") == 0;
     if (!flags->host && registry_get(&home.registry, "broker.host", host)) {
         snprintf(peer->as_host, sizeof peer->as_host, "%s", host);
@@ -107,7 +133,7 @@ static int take_as(struct peer *peer, struct peer_flags *flags)
     if (!flags->port &&
         registry_get(&home.registry, device ? "broker.port" : "broker.user_port", port))
         options_number(port, 1, 65535, &flags->port);
-    if (!flags->id && !flags->id_prefix)
+    if (!flags->id && !flags->id_prefix && !flags->id_random)
         flags->id = flags->as;
     home_close(&home);
     return EXIT_OK;
@@ -292,9 +318,14 @@ int peer_tls_open(struct peer *peer, struct th_linux *loop, const struct peer_fl
 static struct th_span client_id(struct peer *peer)
 {
     const struct peer_flags *flags = &peer->flags;
+    char random[SECRET_MAX];
     if (flags->id_prefix)
         snprintf(peer->id_text, sizeof peer->id_text, "%s%ld", flags->id_prefix, (long)getpid());
-    return th_span_str(flags->id_prefix ? peer->id_text : flags->id);
+    if (!flags->id_random || !secret_make(random))
+        return th_span_str(flags->id_prefix ? peer->id_text : flags->id);
+    const char *id = flags->id_prefix ? flags->id_prefix : flags->id ? flags->id : "thimble";
+    snprintf(peer->id_text, sizeof peer->id_text, "%.64s-%.8s", id, random);
+    return th_span_str(peer->id_text);
 }
 
 static void fill_will(struct peer *peer)
@@ -377,6 +408,10 @@ int peer_open(struct peer *peer, struct th_linux *loop, const struct peer_flags 
     int code = peer_tls_open(peer, loop, flags);
     if (code == EXIT_OK)
         code = check_mqtt(&peer->flags);
+    if (code == EXIT_OK && flags->password_file) {
+        code = secret_read(flags->password_file, peer->password);
+        peer->flags.password = peer->password;
+    }
     if (code != EXIT_OK)
         return code;
     fill_mqtt(peer);
@@ -414,6 +449,7 @@ void peer_close(struct peer *peer)
     if (peer->openssl_ready)
         th_openssl_shared_free(&peer->openssl_shared);
     credentials_free(&peer->credentials);
+    OPENSSL_cleanse(peer->password, sizeof peer->password);
     free(peer->memory);
     peer->memory = NULL;
     peer->loop = NULL;

@@ -18,6 +18,7 @@
 #include "credentials.h"
 #include "options.h"
 #include "properties.h"
+#include "secret.h"
 
 /* Everything that can be asked for; zero is the default of each. Texts live as long as the peer. */
 struct peer_flags {
@@ -32,7 +33,8 @@ struct peer_flags {
     const char *backend, *alpn;
     long mfl;
     /* MQTT */
-    const char *id, *id_prefix, *user, *password, *version;
+    const char *id, *id_prefix, *user, *password, *password_file, *version;
+    bool id_random;
     long keepalive_s, expiry_s;
     bool keep_session;
     const char *will_topic, *will_payload;
@@ -83,6 +85,7 @@ struct peer {
     struct th_outbox_ram outbox;
     char text[300]; /* "localhost:8883" */
     char as_host[1024], id_text[96];
+    char password[SECRET_MAX]; /* of --password-file */
     char as_files[3][1024];
     size_t session_len;
     uint8_t *memory, *mqtt_memory; /* all buffers are one allocation */

@@ -12,6 +12,7 @@
 #include "acl.h"
 #include "exits.h"
 #include "mosquitto.h"
+#include "secret.h"
 #include "term.h"
 #include "text.h"
 
@@ -156,6 +157,8 @@ int proof_cast_papers(struct proof_cast *cast, struct proof_stage *stage)
         return fail(EXIT_FAILED, "the system gives no random numbers\ntry again");
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(cast->nonce + 2 * i, 3, "%02x", random[i]);
+    if (!secret_make(cast->secret))
+        return fail(EXIT_FAILED, "the system gives no random numbers\ntry again");
     struct home *home = stage->home;
     int code = registry_begin(&home->registry);
     if (code == EXIT_OK)
@@ -185,6 +188,34 @@ char *proof_cast_acl(void)
             acl_user(text.file, &row);
     }
     if (fclose(text.file) == 0)
+        return text.at;
+    free(text.at);
+    return NULL;
+}
+
+static void password_of(const struct proof_cast *cast, const char *name, char into[SECRET_MAX])
+{
+    snprintf(into, SECRET_MAX, "%.64s.%.64s", cast->secret, name);
+}
+
+static bool write_password(FILE *to, const struct proof_cast *cast, const char *name)
+{
+    char password[SECRET_MAX], hash[REGISTRY_HASH_MAX];
+    password_of(cast, name, password);
+    return secret_hash(password, hash) && fprintf(to, "%s:%s\n", name, hash) > 0;
+}
+
+char *proof_cast_passwords(const struct proof_cast *cast, bool revoked)
+{
+    struct text text;
+    bool good = true;
+    if (text_open(&text) != EXIT_OK)
+        return NULL;
+    for (int i = 0; good && i < PROOF_CAST; i++)
+        good = write_password(text.file, cast, cast_list[i].name);
+    for (int i = PROOF_PAPER_DEVICE; good && i < PROOF_PAPER_FOREIGN; i++)
+        good = (i == PROOF_PAPER_REVOKED && !revoked) || write_password(text.file, cast, papers[i]);
+    if (fclose(text.file) == 0 && good)
         return text.at;
     free(text.at);
     return NULL;
@@ -252,23 +283,37 @@ static bool until(struct proof_cast *cast, bool (*happened)(struct proof_cast *c
     }
 }
 
+/* Texts that flags point at. */
+struct flags_texts {
+    struct path files[3];
+    char password[SECRET_MAX];
+};
+
 static void flags_for(struct proof_cast *cast, const struct proof_listener *listener,
-                      const char *name, struct peer_flags *flags, struct path files[3])
+                      const char *name, struct peer_flags *flags, struct flags_texts *texts)
 {
     struct home *home = cast->stage->home;
+    struct path *files = texts->files;
     memset(flags, 0, sizeof *flags);
     peer_flags_init(flags);
     flags->host = listener->address;
-    flags->server_name = "localhost";
     flags->port = listener->port;
-    files[0] = home_path(home, "ca/server.crt");
-    flags->cafile = files[0].text;
-    if (name) {
+    flags->id = name;
+    flags->plaintext = !listener->tls;
+    if (listener->tls) {
+        flags->server_name = "localhost";
+        files[0] = home_path(home, "ca/server.crt");
+        flags->cafile = files[0].text;
+    }
+    if (name && listener->passwords) {
+        password_of(cast, name, texts->password);
+        flags->user = name;
+        flags->password = texts->password;
+    } else if (name && listener->tls) {
         files[1] = paper_path(home, name, "crt");
         files[2] = paper_path(home, name, "key");
         flags->cert = files[1].text;
         flags->key = files[2].text;
-        flags->id = name;
     }
 }
 
@@ -285,13 +330,17 @@ static bool all_subscribed(struct proof_cast *cast, int who)
 bool proof_cast_connect(struct proof_cast *cast, char *found, size_t room)
 {
     struct peer_flags flags;
-    struct path files[3];
+    struct flags_texts texts = {.password = ""};
     for (int i = 0; i < PROOF_CAST; i++) {
         struct proof_member *member = &cast->members[i];
         const struct proof_listener *listener = proof_stage_listener(cast->stage, cast_list[i].on);
         if (!listener)
             continue;
-        flags_for(cast, listener, cast_list[i].name, &flags, files);
+        flags_for(cast, listener, cast_list[i].name, &flags, &texts);
+        if (flags.password) { /* a flag is a pointer, and lives as long as the connection */
+            memcpy(member->password, texts.password, sizeof member->password);
+            flags.password = member->password;
+        }
         member->actor.event = on_event;
         member->actor.user = member;
         cast->playing[i] = true;
@@ -454,8 +503,10 @@ static void watch(struct proof_cast *cast, struct proof_visit *visit, struct act
     }
     bool silent_websocket = visit->listener->websockets && !visit->plaintext &&
                             actor->tls.version && !(actor->failures && refused_by_tls(actor));
+    bool by_password =
+        visit->listener->passwords && th_error_layer(actor->failure.error) == TH_LAYER_CONNACK;
     visit->entered = actor->connections > 0 || silent_websocket;
-    visit->refused = !visit->entered && (visit->plaintext || refused_by_tls(actor));
+    visit->refused = !visit->entered && (visit->plaintext || by_password || refused_by_tls(actor));
     if (actor->failures)
         th_failure_text(&actor->failure, visit->found, sizeof visit->found);
     else
@@ -466,12 +517,16 @@ static void watch(struct proof_cast *cast, struct proof_visit *visit, struct act
 int proof_cast_visit(struct proof_cast *cast, struct proof_visit *visit)
 {
     struct peer_flags flags;
-    struct path files[3];
+    struct flags_texts texts = {.password = ""};
     struct actor *actor = calloc(1, sizeof *actor);
     if (!actor)
         return fail(EXIT_FAILED, "no memory\nend other programs");
-    flags_for(cast, visit->listener, papers[visit->paper], &flags, files);
-    flags.id = visit->id ? visit->id : papers[visit->paper];
+    bool foreign = visit->paper == PROOF_PAPER_FOREIGN && visit->listener->passwords;
+    const char *name = papers[foreign ? PROOF_PAPER_DEVICE : visit->paper];
+    flags_for(cast, visit->listener, name, &flags, &texts);
+    if (foreign)
+        flags.password = "not the password";
+    flags.id = visit->id ? visit->id : name;
     flags.will_topic = visit->will_topic;
     flags.will_payload = visit->will;
     flags.will_qos = visit->will_topic ? 1 : 0;

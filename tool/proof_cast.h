@@ -30,7 +30,7 @@ enum proof_paper {
     PROOF_PAPER_BIRTH,
     PROOF_PAPER_REVOKED,
     PROOF_PAPER_REVOKED_BIRTH,
-    PROOF_PAPER_FOREIGN, /* the device's name, by a CA made for the proof */
+    PROOF_PAPER_FOREIGN, /* the device's name, by a CA made for the proof; a wrong password */
     PROOF_PAPERS,
 };
 
@@ -38,6 +38,7 @@ struct proof_member {
     struct actor actor;
     bool subscribed, acknowledged;
     uint8_t reason;
+    char password[SECRET_MAX];
     char want[64], fence[64]; /* the payloads it is to look for */
     bool heard, fenced;
 };
@@ -47,8 +48,9 @@ struct proof_cast {
     struct proof_member members[PROOF_CAST];
     bool playing[PROOF_CAST];
     char nonce[17];
-    unsigned number; /* of the message */
-    bool impatient;  /* something that must be heard was not: the rest will not take long */
+    char secret[SECRET_MAX]; /* what the passwords begin with; a '.' and the name follow */
+    unsigned number;         /* of the message */
+    bool impatient;          /* something that must be heard was not: the rest will not take long */
 };
 
 const char *proof_who_name(enum proof_who who);
@@ -56,8 +58,10 @@ const char *proof_who_name(enum proof_who who);
 /* Issues everything, recorded in the registry, and revokes what is to be revoked. */
 int proof_cast_papers(struct proof_cast *cast, struct proof_stage *stage);
 
-/* The lines they need in the broker's ACL. Free with free(); NULL when there is no memory. */
+/* The lines they need in the broker's ACL, and in its password file; `revoked` is still in it
+ * where it is not yet. Free with free(); NULL when there is no memory. */
 char *proof_cast_acl(void);
+char *proof_cast_passwords(const struct proof_cast *cast, bool revoked);
 
 /* All connect and subscribe to everything. The first who cannot is named in `found`. */
 bool proof_cast_connect(struct proof_cast *cast, char *found, size_t room);
@@ -83,7 +87,8 @@ struct proof_visit {
     const char *will;
     /* out */
     bool entered; /* CONNACK, or over WebSocket: TLS without an alert */
-    bool refused; /* by TLS, for the certificate; plaintext: in whatever way */
+    bool refused; /* by TLS for the certificate, by CONNACK for the password; plaintext where there
+                     is TLS: in whatever way */
     char found[160];
 };
 

@@ -8,6 +8,7 @@
 
 #include "exits.h"
 #include "mosquitto.h"
+#include "mosquitto_program.h"
 #include "options.h"
 #include "term.h"
 #include "text.h"
@@ -44,10 +45,11 @@ static bool is_loopback(const char *address)
 
 static enum proof_kind kind_of(struct home *home, long port)
 {
-    static const char *const names[] = {"broker.port", "broker.user_port", "broker.recovery_port"};
+    static const char *const names[] = {"broker.port", "broker.user_port", "broker.recovery_port",
+                                        "broker.plaintext_port"};
     char text[REGISTRY_TEXT_MAX];
     long number;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (registry_get(&home->registry, names[i], text) &&
             options_number(text, 1, 65535, &number) && number == port)
             return (enum proof_kind)i;
@@ -68,6 +70,8 @@ static void add_listener(struct proof_stage *stage, char *value)
     struct proof_listener *listener = &stage->listeners[stage->listener_count++];
     *listener = (struct proof_listener){
         .kind = kind_of(stage->home, port), .configured = port, .port = port};
+    listener->passwords =
+        listener->kind == PROOF_LOOPBACK || (stage->one_way && listener->kind != PROOF_RECOVERY);
     listener->loopback = address && is_loopback(address);
     bool everywhere = !address || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
     snprintf(listener->address, sizeof listener->address, "%s", everywhere ? "127.0.0.1" : address);
@@ -117,9 +121,19 @@ static void copy_line(struct proof_stage *stage, FILE *to, const char *name, cha
         if (strcmp(name, dropped[i]) == 0)
             return;
     }
-    if (strcmp(name, "acl_file") == 0)
-        fprintf(to, "acl_file %s/" PROOF_DIR "/acl\n", stage->home->dir);
-    else if (strcmp(name, "listener") == 0)
+    static const char *const replaced[][2] = {
+        {"acl_file", "acl"},
+        {"plugin_opt_acl_file", "acl"},
+        {"password_file", "passwords"},
+        {"plugin_opt_password_file", "passwords"},
+    };
+    for (size_t i = 0; i < sizeof replaced / sizeof replaced[0]; i++) {
+        if (strcmp(name, replaced[i][0]) == 0) {
+            fprintf(to, "%s %s/" PROOF_DIR "/%s\n", name, stage->home->dir, replaced[i][1]);
+            return;
+        }
+    }
+    if (strcmp(name, "listener") == 0)
         fprintf(to, "listener %ld 127.0.0.1\n", stage->listeners[stage->listener_count++].port);
     else
         fprintf(to, "%s %s\n", name, value);
@@ -145,7 +159,7 @@ static void read_output(struct proof_stage *stage)
 {
     const char *line;
     while (stage->process.output >= 0 && process_line(&stage->process, &line)) {
-        stage->ready = stage->ready || strstr(line, " running");
+        stage->ready = stage->ready || mosquitto_is_up(line);
         stage->reread = stage->reread || strstr(line, "Reloading config");
     }
 }
@@ -174,11 +188,12 @@ static int start_own(struct proof_stage *stage)
 {
     char program[256], flag[] = "-c";
     struct path configuration = home_path(stage->home, PROOF_DIR "/mosquitto.conf");
-    if (!process_find("mosquitto", program, sizeof program))
-        return fail(EXIT_MISSING, "mosquitto is not installed\napt-get install mosquitto");
+    int code = mosquitto_program(program, sizeof program);
+    if (code != EXIT_OK)
+        return code;
     stage->ready = stage->reread = false;
     char *argv[] = {program, flag, configuration.text, NULL};
-    int code = process_start(&stage->process, argv);
+    code = process_start(&stage->process, argv);
     if (code == EXIT_OK)
         code = await(stage, &stage->ready);
     if (code != EXIT_OK || !proof_stage_listener(stage, PROOF_WEBSOCKETS))
@@ -213,6 +228,27 @@ static void remove_directory(struct proof_stage *stage)
     nftw(home_path(stage->home, PROOF_DIR).text, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* A file the proof adds lines to, without those of a proof that was cut off. */
+static int read_list(const struct home *home, const char *file, struct bytes *into)
+{
+    int code = files_read_large(home_path(home, file).text, into);
+    char *mark = code == EXIT_OK ? strstr((char *)into->at, PROOF_ACL_MARK) : NULL;
+    if (mark) {
+        *mark = '\0';
+        into->len = strlen((const char *)into->at);
+    }
+    return code;
+}
+
+static bool has_passwords(const struct proof_stage *stage)
+{
+    for (size_t i = 0; i < stage->listener_count; i++) {
+        if (stage->listeners[i].passwords)
+            return true;
+    }
+    return false;
+}
+
 int proof_stage_open(struct proof_stage *stage, struct home *home, bool own)
 {
     struct th_failure failure;
@@ -225,17 +261,15 @@ int proof_stage_open(struct proof_stage *stage, struct home *home, bool own)
         return fail(EXIT_FAILED, "cannot start: %s\n%s", th_error_text(failure.error),
                     th_error_remedy(failure.error));
     stage->own = own || mosquitto_running(home) == 0;
+    stage->one_way = mosquitto_one_way(home);
     int code = read_configuration(stage, take_line, NULL);
     if (code == EXIT_OK && stage->listener_count == 0)
         code = fail(EXIT_INPUT, "%s has no listener\nthimble broker init --replace",
                     configuration.text);
     if (code == EXIT_OK)
-        code = files_read(home_path(home, "broker/acl").text, &stage->acl);
-    char *mark = code == EXIT_OK ? strstr((char *)stage->acl.at, PROOF_ACL_MARK) : NULL;
-    if (mark) { /* of a proof that was cut off */
-        *mark = '\0';
-        stage->acl.len = strlen((const char *)stage->acl.at);
-    }
+        code = read_list(home, "broker/acl", &stage->acl);
+    if (code == EXIT_OK && has_passwords(stage))
+        code = read_list(home, "broker/passwords", &stage->passwords);
     remove_directory(stage); /* of a proof that was cut off */
     if (code == EXIT_OK)
         code = files_directory(home_path(home, PROOF_DIR).text);
@@ -253,9 +287,25 @@ static int write_acl(struct proof_stage *stage, const char *lines)
                       home_path(stage->home, stage->own ? PROOF_DIR "/acl" : "broker/acl").text);
 }
 
-int proof_stage_start(struct proof_stage *stage, const char *lines)
+static int write_passwords(struct proof_stage *stage, const char *lines)
+{
+    struct text text;
+    if (!stage->passwords.at)
+        return EXIT_OK;
+    int code = text_open(&text);
+    if (code != EXIT_OK)
+        return code;
+    fprintf(text.file, "%s%s%s", (const char *)stage->passwords.at, PROOF_ACL_MARK, lines);
+    return text_write_secret(
+        &text,
+        home_path(stage->home, stage->own ? PROOF_DIR "/passwords" : "broker/passwords").text);
+}
+
+int proof_stage_start(struct proof_stage *stage, const char *lines, const char *passwords)
 {
     int code = write_acl(stage, lines);
+    if (code == EXIT_OK)
+        code = write_passwords(stage, passwords);
     if (code == EXIT_OK && !stage->own) {
         mosquitto_reload(stage->home);
         return EXIT_OK;
@@ -267,24 +317,40 @@ int proof_stage_start(struct proof_stage *stage, const char *lines)
     return code == EXIT_OK ? start_own(stage) : code;
 }
 
-int proof_stage_again(struct proof_stage *stage)
+int proof_stage_again(struct proof_stage *stage, const char *passwords)
 {
-    if (!stage->own)
-        return EXIT_OK; /* it has read the revocation lists with the ACL */
+    int code = write_passwords(stage, passwords);
+    if (code != EXIT_OK)
+        return code;
+    if (!stage->own) { /* the revocation lists it has read with the ACL */
+        if (stage->passwords.at)
+            mosquitto_reload(stage->home);
+        return EXIT_OK;
+    }
     process_stop(&stage->process, END_MS);
     return start_own(stage);
+}
+
+static void give_back(struct proof_stage *stage)
+{
+    if (stage->acl.at)
+        files_write(home_path(stage->home, "broker/acl").text, stage->acl.at, stage->acl.len,
+                    FILES_PUBLIC, FILES_REPLACE);
+    if (stage->passwords.at)
+        files_write(home_path(stage->home, "broker/passwords").text, stage->passwords.at,
+                    stage->passwords.len, FILES_SECRET, FILES_REPLACE);
+    if (stage->acl.at)
+        mosquitto_reload(stage->home);
 }
 
 void proof_stage_close(struct proof_stage *stage)
 {
     if (stage->process.pid > 0)
         process_stop(&stage->process, END_MS);
-    if (!stage->own && stage->acl.at) {
-        files_write(home_path(stage->home, "broker/acl").text, stage->acl.at, stage->acl.len,
-                    FILES_PUBLIC, FILES_REPLACE);
-        mosquitto_reload(stage->home);
-    }
+    if (!stage->own)
+        give_back(stage);
     bytes_free(&stage->acl);
+    bytes_free(&stage->passwords);
     if (stage->home)
         remove_directory(stage);
     if (stage->loop_open)
@@ -304,6 +370,7 @@ const struct proof_listener *proof_stage_listener(const struct proof_stage *stag
 
 const char *proof_kind_name(enum proof_kind kind)
 {
-    static const char *const names[] = {"devices'", "users'", "recovery", "WebSocket", "further"};
+    static const char *const names[] = {"devices'", "users'",    "recovery",
+                                        "loopback", "WebSocket", "further"};
     return names[kind];
 }

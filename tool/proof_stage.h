@@ -15,13 +15,21 @@
 #define PROOF_LISTENERS_MAX 8
 #define PROOF_DIR           "broker/proof"
 
-enum proof_kind { PROOF_DEVICES, PROOF_USERS, PROOF_RECOVERY, PROOF_WEBSOCKETS, PROOF_UNKNOWN };
+enum proof_kind {
+    PROOF_DEVICES,
+    PROOF_USERS,
+    PROOF_RECOVERY,
+    PROOF_LOOPBACK, /* without TLS */
+    PROOF_WEBSOCKETS,
+    PROOF_UNKNOWN
+};
 
 struct proof_listener {
     enum proof_kind kind;
     long configured, port; /* in the file, and where it listens now */
     char address[64];      /* it is reached at */
     bool loopback, tls, websockets;
+    bool passwords; /* instead of certificates */
 };
 
 struct proof_stage {
@@ -33,7 +41,8 @@ struct proof_stage {
     struct proof_listener listeners[PROOF_LISTENERS_MAX];
     size_t listener_count;
     struct process process;
-    struct bytes acl; /* as it was */
+    bool one_way;                /* every listener is for passwords */
+    struct bytes acl, passwords; /* as they were */
 };
 
 /* Reads the configuration, makes the directory of the proof. `own`: leave a running broker alone.
@@ -42,11 +51,12 @@ int proof_stage_open(struct proof_stage *stage, struct home *home, bool own);
 
 #define PROOF_ACL_MARK "\n# For the proof, which takes these lines away again\n"
 
-/* Has the broker run with `lines`, which begin with the mark, behind its ACL. */
-int proof_stage_start(struct proof_stage *stage, const char *lines);
+/* Has the broker run with `lines`, which begin with the mark, behind its ACL, and `passwords`
+ * behind the others. */
+int proof_stage_start(struct proof_stage *stage, const char *lines, const char *passwords);
 
-/* Our own broker ends and starts again; a running one is left as it is. */
-int proof_stage_again(struct proof_stage *stage);
+/* Other passwords; then our own broker ends and starts again, and a running one reads its files. */
+int proof_stage_again(struct proof_stage *stage, const char *passwords);
 
 /* Puts the ACL back, ends what was started, removes the directory with all keys in it. */
 void proof_stage_close(struct proof_stage *stage);

@@ -224,15 +224,36 @@ static int prove_visit(struct proof *proof, struct proof_visit *visit, const cha
     return code;
 }
 
+struct entry {
+    const char *id, *what;
+    enum proof_paper paper;
+    bool plaintext, enters;
+};
+
+static int prove_entries(struct proof *proof, const struct proof_listener *listener,
+                         const struct entry *entries, size_t count)
+{
+    int code = EXIT_OK;
+    for (size_t i = 0; code == EXIT_OK && i < count; i++) {
+        struct proof_visit visit = {
+            .listener = listener, .paper = entries[i].paper, .plaintext = entries[i].plaintext};
+        if (listener->tls || !entries[i].plaintext)
+            code = prove_visit(proof, &visit, entries[i].id, entries[i].what, entries[i].enters);
+    }
+    return code;
+}
+
 /* Each listener lets in its own kind of certificate and nothing else. */
 static int prove_entry(struct proof *proof, const struct proof_listener *listener)
 {
+    static const struct entry passwords[] = {
+        {"F8", "a name with its password gets in", PROOF_PAPER_DEVICE, false, true},
+        {"F8", "no password is refused", PROOF_PAPER_NONE, false, false},
+        {"F8", "a wrong one is refused", PROOF_PAPER_FOREIGN, false, false},
+        {"F8", "plaintext is refused", PROOF_PAPER_NONE, true, false},
+    };
     bool recovery = listener->kind == PROOF_RECOVERY;
-    const struct {
-        const char *id, *what;
-        enum proof_paper paper;
-        bool plaintext, enters;
-    } visits[] = {
+    const struct entry certificates[] = {
         {"F8", "its own kind gets in", recovery ? PROOF_PAPER_BIRTH : PROOF_PAPER_DEVICE, false,
          true},
         {"F8", "no certificate is refused", PROOF_PAPER_NONE, false, false},
@@ -241,18 +262,16 @@ static int prove_entry(struct proof *proof, const struct proof_listener *listene
          recovery ? PROOF_PAPER_DEVICE : PROOF_PAPER_BIRTH, false, false},
         {"F8", "plaintext is refused", PROOF_PAPER_NONE, true, false},
     };
-    int code = EXIT_OK;
-    for (size_t i = 0; code == EXIT_OK && i < sizeof visits / sizeof visits[0]; i++) {
-        struct proof_visit visit = {
-            .listener = listener, .paper = visits[i].paper, .plaintext = visits[i].plaintext};
-        code = prove_visit(proof, &visit, visits[i].id, visits[i].what, visits[i].enters);
-    }
-    return code;
+    return listener->passwords ? prove_entries(proof, listener, passwords, 4)
+                               : prove_entries(proof, listener, certificates, 5);
 }
 
 static int prove_revoked(struct proof *proof)
 {
-    int code = proof_stage_again(&proof->stage);
+    char *passwords = proof_cast_passwords(&proof->cast, false);
+    int code = passwords ? proof_stage_again(&proof->stage, passwords)
+                         : fail(EXIT_FAILED, "no memory\nend other programs");
+    free(passwords);
     const char *what = proof->stage.own ? "a revoked one, after a restart" : "a revoked one";
     for (size_t i = 0; code == EXIT_OK && i < proof->stage.listener_count; i++) {
         const struct proof_listener *listener = &proof->stage.listeners[i];
@@ -286,10 +305,11 @@ static int prove_connected(struct proof *proof)
 static int prove_all(struct proof *proof)
 {
     char found[160] = "";
-    char *lines = proof_cast_acl();
-    int code = lines ? proof_stage_start(&proof->stage, lines)
-                     : fail(EXIT_FAILED, "no memory\nend other programs");
+    char *lines = proof_cast_acl(), *passwords = proof_cast_passwords(&proof->cast, true);
+    int code = lines && passwords ? proof_stage_start(&proof->stage, lines, passwords)
+                                  : fail(EXIT_FAILED, "no memory\nend other programs");
     free(lines);
+    free(passwords);
     if (code != EXIT_OK)
         return code;
     prove_file(proof);

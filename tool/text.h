@@ -17,4 +17,7 @@ int text_open(struct text *text);
 /* Writes it over `path` (readable by everybody), and frees it. */
 int text_write(struct text *text, const char *path);
 
+/* The same for its owner alone. */
+int text_write_secret(struct text *text, const char *path);
+
 #endif

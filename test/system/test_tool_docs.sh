@@ -26,6 +26,7 @@ broker_init thimble-broker
 broker_run thimble-broker
 broker_prove thimble-broker
 broker_lint thimble-broker
+broker_password thimble-broker
 device_enrol thimble-device
 ca_log thimble-ca
 device_list thimble-device

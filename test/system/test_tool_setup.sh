@@ -74,7 +74,7 @@ check "a host name that cannot stand in a certificate is refused" \
     refused 3 "cannot stand in a certificate" "$thimble" broker init --replace --host 'a b'
 check "a port out of range is refused" refused 2 "1 to 65535" "$thimble" broker init --replace -p 70000
 check "one port for both kinds is refused" \
-    refused 2 "ports of their own" "$thimble" broker init --replace -p 9000 --user-port 9000
+    refused 2 "a port of its own" "$thimble" broker init --replace -p 9000 --user-port 9000
 
 # ---- device enrol ----
 check "device enrol makes a device" "$thimble" device enrol lamp

@@ -51,7 +51,8 @@ _thimble() {
         mapfile -t COMPREPLY < <(compgen -W "connect will publish subscribe disconnect" -- "$word")
         ;;
     --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-    --cafile | --cert | --key | -f | --file | --passphrase-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    --mosquitto) mapfile -t COMPREPLY < <(compgen -W "2.0 2.1" -- "$word") ;;
+    --cafile | --cert | --key | -f | --file | --password-file | --passphrase-file | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_flags "${command[@]}")" -- "$word") ;;
     esac
 }
