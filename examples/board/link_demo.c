@@ -230,6 +230,7 @@ int th_main(void)
         return 1;
     wait_for_address();
     th_link_start(&demo.link, th_timer_now_ms());
+    th_cpu_mark(MARK_LOOP_LINK);
     for (;;)
         run_once();
 }

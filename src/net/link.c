@@ -436,13 +436,20 @@ enum th_error th_link_init(struct th_link *link, const struct th_link_config *co
     return TH_OK;
 }
 
+/* Policy and identity may be others than before. */
+static void begin(struct th_link *link, uint32_t now_ms)
+{
+    th_link_session_bind(link);
+    link->stopping = STOPPING_NOT;
+    th_link_retry_reset(link);
+    enter(link, TH_LINK_WAITING, now_ms, 0);
+}
+
 void th_link_start(struct th_link *link, uint32_t now_ms)
 {
     if (link->state != TH_LINK_DOWN)
         return;
-    link->stopping = STOPPING_NOT;
-    th_link_retry_reset(link);
-    enter(link, TH_LINK_WAITING, now_ms, 0);
+    begin(link, now_ms);
 }
 
 void th_link_stop(struct th_link *link, uint32_t now_ms)
@@ -460,9 +467,7 @@ void th_link_restart(struct th_link *link, uint32_t now_ms, bool forget_session)
     tear_down(link, false);
     if (forget_session)
         th_link_session_drop(link);
-    link->stopping = STOPPING_NOT;
-    th_link_retry_reset(link);
-    enter(link, TH_LINK_WAITING, now_ms, 0);
+    begin(link, now_ms);
 }
 
 enum th_link_state th_link_state(const struct th_link *link)

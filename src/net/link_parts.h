@@ -34,6 +34,10 @@ bool th_link_tls_begin(struct th_link *link, uint32_t now_ms);
 /* Once the handshake is over, whether well or not. */
 void th_link_tls_give_back(struct th_link *link);
 
+/* Digests policy and certificate, which every stored session is bound to. Once for a configuration,
+ * not for each handshake: on lx106 it is a tenth of a resumed one. */
+void th_link_session_bind(struct th_link *link);
+
 /* Copies the session the backend has now, bound to what it was made under. */
 void th_link_session_store(struct th_link *link);
 

@@ -51,11 +51,23 @@ static void bind_name(struct th_session_bond *bond, const struct th_link *link)
 
 static struct th_session_bond bond_of(const struct th_link *link)
 {
-    const struct th_tls_config *tls = link->config->tls_config;
     struct th_session_bond bond = {.broker = link->broker};
-    th_session_digests(&bond, tls->trust, tls->identity, link->config->tls.ops->hashes);
+    memcpy(bond.policy, link->policy_digest, sizeof bond.policy);
+    memcpy(bond.certificate, link->certificate_digest, sizeof bond.certificate);
     bind_name(&bond, link);
     return bond;
+}
+
+void th_link_session_bind(struct th_link *link)
+{
+    const struct th_link_config *config = link->config;
+    struct th_session_bond bond;
+    if (config->plaintext || config->session == NULL)
+        return;
+    th_session_digests(&bond, config->tls_config->trust, config->tls_config->identity,
+                       config->tls.ops->hashes);
+    memcpy(link->policy_digest, bond.policy, sizeof bond.policy);
+    memcpy(link->certificate_digest, bond.certificate, sizeof bond.certificate);
 }
 
 void th_link_session_drop(struct th_link *link)
