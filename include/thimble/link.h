@@ -47,8 +47,8 @@ struct th_loan_ops {
     void (*give_back)(void *ctx);
 };
 
-/* Lives and stays unchanged as long as the link; what it points to of trust and identity may change
- * only before th_link_start() or th_link_restart(), which note what stored sessions are bound to. */
+/* Lives and stays unchanged as long as the link. What it points to of trust and identity may change
+ * before th_link_start() or th_link_restart(), which note what a stored session is bound to. */
 struct th_link_config {
     const struct th_board *board;    /* net and entropy */
     const struct th_broker *brokers; /* tried in order, the last good one first */
@@ -126,9 +126,9 @@ struct th_link {
     struct th_address addresses[TH_LINK_ADDRESSES_MAX];
     struct th_address good_address; /* where the last CONNACK came from */
     uint8_t policy_digest[TH_SHA256_BYTES], certificate_digest[TH_SHA256_BYTES];
-    int64_t session_not_after_s;    /* of the chain that the stored session was made with */
-    uint32_t since_ms, until_ms;    /* when this state began, and when it must have ended */
-    uint32_t backoff_ms;            /* the next full wait is 0..this */
+    int64_t session_not_after_s; /* of the chain that the stored session was made with */
+    uint32_t since_ms, until_ms; /* when this state began, and when it must have ended */
+    uint32_t backoff_ms;         /* the next full wait is 0..this */
     uint32_t attempts;
     uint8_t state, broker, address_count, address_at;
     uint8_t good, first, pass; /* the last broker that accepted us; the one this pass over the list

@@ -76,7 +76,7 @@ struct th_trust {
 
 /* ---- hashes, supplied by the backend ---- */
 
-#define TH_HASH_STATE 128
+#define TH_HASH_STATE 112
 
 /* Aligned for any hash context of at most TH_HASH_STATE bytes. */
 union th_hash_state {
