@@ -28,6 +28,28 @@ endif()
 # The repository, also when a bare-metal port is the project.
 get_filename_component(THIMBLE_ROOT ${CMAKE_CURRENT_LIST_DIR}/.. ABSOLUTE)
 
+# A file of defaults for the settings. A program for the machine that builds judges it by the schema
+# and turns it into a header.
+set(THIMBLE_DEFAULTS "" CACHE FILEPATH "defaults for the settings: lines of name = value")
+set(thimble_defaults_header)
+if(THIMBLE_DEFAULTS)
+    get_filename_component(defaults ${THIMBLE_DEFAULTS} ABSOLUTE BASE_DIR ${CMAKE_SOURCE_DIR})
+    set(thimble_defaults_header ${CMAKE_BINARY_DIR}/settings_defaults.h)
+    set(schema ${THIMBLE_ROOT}/src/store/settings_schema.c)
+    set(defaults_sources ${THIMBLE_ROOT}/cmake/host/defaults.c ${schema}
+        ${THIMBLE_ROOT}/src/clock/timezone.c ${THIMBLE_ROOT}/src/net/address.c
+        ${THIMBLE_ROOT}/src/mqtt/topic.c ${THIMBLE_ROOT}/src/base/utf8.c
+        ${THIMBLE_ROOT}/src/base/text.c)
+    add_custom_command(OUTPUT ${thimble_defaults_header}
+        COMMAND cc -std=c11 -O1 -I${THIMBLE_ROOT}/include -I${THIMBLE_ROOT}/src ${defaults_sources}
+            -o ${CMAKE_BINARY_DIR}/settings_defaults
+        COMMAND ${CMAKE_BINARY_DIR}/settings_defaults ${defaults} ${thimble_defaults_header}
+        DEPENDS ${defaults} ${defaults_sources} ${THIMBLE_ROOT}/include/thimble/settings_list.h
+        COMMENT "Checking the defaults in ${defaults}" VERBATIM)
+    set_source_files_properties(${schema} PROPERTIES OBJECT_DEPENDS ${thimble_defaults_header}
+        COMPILE_DEFINITIONS TH_SETTINGS_DEFAULTS="${thimble_defaults_header}")
+endif()
+
 # thimble_library(NAME FOLDER...): a static library of every .c file in the folders.
 function(thimble_library name)
     set(sources)
@@ -37,6 +59,9 @@ function(thimble_library name)
     endforeach()
     if(NOT sources)
         return()
+    endif()
+    if(name STREQUAL thimble)
+        list(APPEND sources ${thimble_defaults_header})
     endif()
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC

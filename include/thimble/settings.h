@@ -18,11 +18,12 @@
 #include <thimble/log.h>
 
 enum th_setting_type {
-    TH_SETTING_TEXT,    /* UTF-8 without control characters; min and max are lengths in bytes */
-    TH_SETTING_NUMBER,  /* decimal, min..max, no leading zeros */
-    TH_SETTING_BOOL,    /* "true" or "false" */
-    TH_SETTING_CHOICE,  /* one of `choices`, separated by '|' */
-    TH_SETTING_ADDRESS, /* an IPv4 address, or empty */
+    TH_SETTING_TEXT,     /* UTF-8 without control characters; min and max are lengths in bytes */
+    TH_SETTING_NUMBER,   /* decimal, min..max, no leading zeros */
+    TH_SETTING_BOOL,     /* "true" or "false" */
+    TH_SETTING_CHOICE,   /* one of `choices`, separated by '|' */
+    TH_SETTING_ADDRESS,  /* an IPv4 address, or empty */
+    TH_SETTING_TIMEZONE, /* a POSIX TZ string (timezone.h) */
 };
 
 enum th_setting_flag {

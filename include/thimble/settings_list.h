@@ -49,8 +49,8 @@
       "Seconds without Wi-Fi until the access point opens; 0: never.")                                                          \
     X(40, "sntp.server", TEXT, 0, 64, NULL, "pool.ntp.org", 0, NOW,                                                             \
       "Time servers, separated by spaces; empty: none.")                                                                        \
-    X(41, "time.tz", TEXT, 0, 64, NULL, "UTC0", 0, NOW,                                                                         \
-      "Time zone as a POSIX TZ string, for display and schedules.")                                                             \
+    X(41, "sys.tz_spec", TIMEZONE, 0, 64, NULL, "UTC0", 0, NOW,                                                                 \
+      "Time zone as a POSIX TZ string such as CET-1CEST,M3.5.0,M10.5.0/3, for display and schedules.")                          \
     X(50, "telemetry.interval_s", NUMBER, 1, 86400, NULL, "60", 0, NOW,                                                         \
       "Seconds between two readings sent.")                                                                                     \
     X(51, "log.level", CHOICE, 0, 0, "error|warn|info|debug", "info", 0, NOW,                                                   \

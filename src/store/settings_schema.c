@@ -3,14 +3,27 @@
 #include <thimble/net.h>
 #include <thimble/settings.h>
 #include <thimble/settings_list.h>
+#include <thimble/timezone.h>
 #include <thimble/topic.h>
 
-const struct th_setting th_settings_schema[] = {
-#define ROW(number, name, type, min, max, choices, normal, flags, applies, help) \
-    {name, number, TH_SETTING_##type, flags, TH_APPLIES_##applies, min, max, choices, normal, help},
-    TH_SETTINGS_LIST(ROW)
+/* A build may bring defaults of its own: cmake/host/defaults.c has checked them and made a macro
+ * TH_DEFAULT_<number> of each, `~, "value"`, so that the second of what it expands to is the value.
+ */
+#ifdef TH_SETTINGS_DEFAULTS
+/* cppcheck-suppress preprocessorErrorDirective */
+#include TH_SETTINGS_DEFAULTS
+#endif
+#define SECOND(first, second, ...)  second
+#define SECOND_OF(...)              SECOND(__VA_ARGS__)
+#define DEFAULT_OF(number, schemas) SECOND_OF(TH_DEFAULT_##number, schemas, 0)
+
+/* clang-format off */
+#define ROW(number, name, type, min, max, choices, normal, flags, applies, help)      \
+    {name, number, TH_SETTING_##type, flags, TH_APPLIES_##applies, min, max, choices, \
+     DEFAULT_OF(number, normal), help},
+/* clang-format on */
+const struct th_setting th_settings_schema[] = {TH_SETTINGS_LIST(ROW)};
 #undef ROW
-};
 
 const uint16_t th_settings_count = sizeof th_settings_schema / sizeof th_settings_schema[0];
 
@@ -91,6 +104,17 @@ static const char *check_address(struct th_span value)
                : "an IPv4 address is expected, such as 192.168.1.7";
 }
 
+static const char *check_timezone(const struct th_setting *setting, struct th_span value)
+{
+    struct th_timezone zone;
+
+    if ((int32_t)value.len > setting->max)
+        return "this is too long";
+    return th_timezone_parse(&zone, value) == TH_OK
+               ? NULL
+               : "a POSIX TZ string is expected, such as CET-1CEST,M3.5.0,M10.5.0/3";
+}
+
 enum th_error th_setting_check(const struct th_setting *setting, struct th_span value,
                                const char **why)
 {
@@ -107,6 +131,7 @@ enum th_error th_setting_check(const struct th_setting *setting, struct th_span 
         break;
     case TH_SETTING_CHOICE: *why = check_choice(setting, value); break;
     case TH_SETTING_ADDRESS: *why = check_address(value); break;
+    case TH_SETTING_TIMEZONE: *why = check_timezone(setting, value); break;
     }
     return *why ? TH_ERR_INVALID : TH_OK;
 }

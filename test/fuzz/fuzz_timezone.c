@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* R10: TZ strings of any bytes. Whatever is taken shows an instant's local time so that the way
+ * back leads to it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <thimble/timezone.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void there_and_back(const struct th_timezone *zone, int64_t utc_s)
+{
+    struct th_local_time local;
+    int64_t back[2] = {0, 0};
+    bool daylight;
+    int32_t offset = th_timezone_offset(zone, utc_s, &daylight);
+
+    th_timezone_local(zone, utc_s, &local);
+    if (local.offset_s != offset || local.daylight != daylight)
+        abort();
+    int count = th_timezone_instants(zone, &local, back);
+    if (count < 1 || count > 2 || (back[0] != utc_s && back[1] != utc_s) ||
+        (count == 2 && back[0] >= back[1]))
+        abort();
+    /* A time that may be passed over has an instant too, at most an offset's width away. */
+    local.minute ^= 31;
+    int64_t near = th_timezone_instant(zone, &local);
+    if (near < utc_s - 4 * 86400 || near > utc_s + 4 * 86400)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct th_timezone zone;
+    int64_t utc_s = 0;
+
+    if (size > 0)
+        utc_s = (int64_t)data[0] * 86400 * 13 + 1577836800;
+    enum th_error error = th_timezone_parse(&zone, th_span_of(data, size));
+    if (error != TH_OK && zone.has_daylight)
+        abort();
+    for (int i = 0; i < 50; i++)
+        there_and_back(&zone, utc_s + i * INT64_C(1310411));
+    return 0;
+}
