@@ -165,6 +165,8 @@ int ca_main(int argc, char **argv)
     static const struct command verbs[] = {
         {"init", ca_init, "makes the authorities"},
         {"show", ca_show, "shows them"},
+        {"export", ca_export, "writes trust anchors and revocation lists"},
+        {"rotate", ca_rotate, "makes an authority's successor, retires the old"},
         {"log", ca_log, "shows what was issued and revoked"},
     };
     return commands_run("ca", verbs, sizeof verbs / sizeof verbs[0], argc, argv);

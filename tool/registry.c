@@ -380,6 +380,21 @@ bool registry_key_is_known(struct registry *registry, const uint8_t pin[32],
     return found;
 }
 
+int64_t registry_holds_other(struct registry *registry, const char *principal,
+                             enum registry_authority which, int64_t authority)
+{
+    int64_t now = time(NULL);
+    return number_of(
+        registry,
+        prepare(registry,
+                "SELECT count(DISTINCT c.common_name) FROM certificate c "
+                "JOIN authority a ON a.id = c.authority WHERE c.principal = ?1 AND a.kind = ?2 "
+                "AND a.id <> ?3 AND c.revoked_s IS NULL AND c.not_after_s >= ?4 AND NOT EXISTS "
+                "(SELECT 1 FROM certificate n WHERE n.common_name = c.common_name AND "
+                "n.authority = ?3 AND n.revoked_s IS NULL AND n.not_after_s >= ?4)",
+                "ttii", principal, registry_authority_name(which), authority, now));
+}
+
 /* What has expired needs no place in a revocation list. */
 int registry_revoke_name(struct registry *registry, const char *common_name, const char *reason)
 {

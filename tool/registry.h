@@ -120,6 +120,11 @@ X509 *registry_certificate(struct registry *registry, const char *common_name);
 bool registry_key_is_known(struct registry *registry, const uint8_t pin[32],
                            const char *common_name, char owner[REGISTRY_NAME_MAX]);
 
+/* How many of a principal's names have a certificate in force of another anchor of this kind than
+ * `authority`, and none of that one. */
+int64_t registry_holds_other(struct registry *registry, const char *principal,
+                             enum registry_authority which, int64_t authority);
+
 /* Revokes every unexpired certificate with this common name, or all of a principal. */
 int registry_revoke_name(struct registry *registry, const char *common_name, const char *reason);
 int registry_revoke_principal(struct registry *registry, const char *name, const char *reason);

@@ -49,15 +49,20 @@ static int add_certificate(struct trust_set *set, const uint8_t *der, size_t len
     return add(set, &item, what);
 }
 
-static int add_server_ca(struct home *home, struct trust_set *set)
+/* While the server CA is exchanged there are two. */
+static int add_server_cas(struct home *home, struct trust_set *set)
 {
-    X509 *anchor = registry_authority(&home->registry, REGISTRY_SERVER);
-    if (!anchor)
-        return fail(EXIT_MISSING, "there is no server CA in %s\nthimble ca init", home->dir);
-    struct bytes der = x509_der(anchor);
-    int code = add_certificate(set, der.at, der.len, "the server CA");
-    bytes_free(&der);
-    X509_free(anchor);
+    struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
+    size_t count = registry_anchors(&home->registry, REGISTRY_SERVER, anchors);
+    int code = count
+                   ? EXIT_OK
+                   : fail(EXIT_MISSING, "there is no server CA in %s\nthimble ca init", home->dir);
+    for (size_t i = 0; code == EXIT_OK && i < count; i++) {
+        struct bytes der = x509_der(anchors[i].certificate);
+        code = add_certificate(set, der.at, der.len, "the server CA");
+        bytes_free(&der);
+    }
+    registry_anchors_free(anchors, count);
     return code;
 }
 
@@ -220,7 +225,7 @@ int trust_bundle_set(struct home *home, const struct trust_order *order, struct 
 {
     struct roles roles = {set, EXIT_OK};
     set->len = 0;
-    int code = add_server_ca(home, set);
+    int code = add_server_cas(home, set);
     for (size_t i = 0; code == EXIT_OK && i < order->anchors.count; i++)
         code = add_anchor_file(set, order->anchors.at[i]);
     for (size_t i = 0; code == EXIT_OK && i < order->pins.count; i++)

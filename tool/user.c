@@ -32,7 +32,7 @@ static int add(struct home *home, struct client *client)
 {
     int code = client_make(home, client);
     if (code == EXIT_OK)
-        code = mosquitto_rights_changed(home);
+        code = client->replace ? mosquitto_revoked(home) : mosquitto_rights_changed(home);
     if (code != EXIT_OK)
         return code;
     if (term.json) {
@@ -60,6 +60,64 @@ static bool is_ours(const char *name)
     return strcmp(name, "agent") == 0 || strcmp(name, "keeper") == 0;
 }
 
+struct addition {
+    const char *dir, *role, *pass_file;
+    long connections;
+    struct client client;
+    char pass[PASS_MAX + 1];
+};
+
+/* Name and role; what is refused is refused before anything is made. */
+static int check(struct addition *addition, const struct words *names)
+{
+    if (names->count != 1)
+        return fail(EXIT_USAGE, "user add needs one name\nthimble user add alice");
+    const char *name = names->at[0];
+    bool ours = is_ours(name);
+    if (ours && addition->role)
+        return fail(EXIT_USAGE, "'%s' is a role of its own\nthimble user add %s", name, name);
+    if (addition->client.replace && (addition->role || addition->connections > 1))
+        return fail(EXIT_USAGE,
+                    "--replace gives new keys and keeps role and connections\n"
+                    "thimble user add %s --replace",
+                    name);
+    if (!addition->role)
+        addition->role = ours ? name : "viewer";
+    if (!ours && !is_role(addition->role))
+        return fail(EXIT_USAGE,
+                    "--role is viewer, operator or admin, not '%s'\n"
+                    "thimble user add %s --role operator",
+                    addition->role, name);
+    int code = ours ? OPTION_GO_ON : client_check_name("user", name);
+    if (code == OPTION_GO_ON && addition->pass_file)
+        code = pass_of_file(addition->pass_file, addition->pass);
+    return code == OPTION_GO_ON ? EXIT_OK : code;
+}
+
+static int add_in(struct addition *addition, const char *name)
+{
+    struct home home;
+    struct registry_principal row;
+    struct client *client = &addition->client;
+    int code = home_open(&home, addition->dir, false);
+    if (code == EXIT_OK)
+        code = home_lock(&home);
+    bool known = code == EXIT_OK && registry_principal(&home.registry, name, &row);
+    if (code == EXIT_OK && client->replace && (!known || strcmp(row.kind, "user") != 0))
+        code = fail(EXIT_MISSING, "there is no user '%s' to replace\nthimble user list", name);
+    client->kind = "user";
+    client->name = name;
+    client->role = client->replace && known ? row.role : addition->role;
+    client->days = USER_DAYS;
+    client->connections = (int)addition->connections;
+    client->pkcs12_pass = addition->pass_file ? addition->pass : NULL;
+    if (code == EXIT_OK)
+        code = add(&home, client);
+    OPENSSL_cleanse(addition->pass, sizeof addition->pass);
+    home_close(&home);
+    return code;
+}
+
 static int user_add(int argc, char **argv)
 {
     static const struct usage usage = {
@@ -73,63 +131,31 @@ static int user_add(int argc, char **argv)
         "Files: users/NAME/user.key user.crt ca.crt, user.2.key user.2.crt and so on for further\n"
         "connections; lines in broker/acl. Example:\n"
         "  thimble user add alice --role operator"};
-    const char *dir = NULL, *role = NULL;
-    long connections = 1;
-    bool homeassistant = false, rsa = false;
-    const char *pass_file = NULL;
-    char pass[PASS_MAX + 1] = "";
+    struct addition addition = {.connections = 1};
     struct words names = {0};
     const struct option options[] = {
-        OPTION_ROW_DIR(&dir),
-        {0, "role", "ROLE", "viewer, operator or admin [viewer]", OPTION_TEXT, &role, 0, 0},
+        OPTION_ROW_DIR(&addition.dir),
+        {0, "role", "ROLE", "viewer, operator or admin [viewer]", OPTION_TEXT, &addition.role, 0,
+         0},
         {0, "connections", "N", "connections at once, each with a certificate [1]", OPTION_NUMBER,
-         &connections, 1, CLIENT_PAPERS_MAX},
+         &addition.connections, 1, CLIENT_PAPERS_MAX},
         {0, "homeassistant", NULL, "reads the devices' Home Assistant entries", OPTION_FLAG,
-         &homeassistant, 0, 0},
+         &addition.client.homeassistant, 0, 0},
         {0, "pkcs12", "FILE", "PKCS#12 files too; FILE's first line is the pass phrase",
-         OPTION_TEXT, &pass_file, 0, 0},
-        {0, "rsa", NULL, "RSA-2048 keys, for programs that know no P-256", OPTION_FLAG, &rsa, 0, 0},
+         OPTION_TEXT, &addition.pass_file, 0, 0},
+        {0, "rsa", NULL, "RSA-2048 keys, for programs that know no P-256", OPTION_FLAG,
+         &addition.client.rsa, 0, 0},
+        {0, "replace", NULL, "revoke what the name has, and give it new keys", OPTION_FLAG,
+         &addition.client.replace, 0, 0},
         OPTION_ROW_KEY_PASS,
         OPTION_ROW_JSON,
     };
-    int code = options_take(&usage, options, 8, argc, argv, &names);
+    int code =
+        options_take(&usage, options, sizeof options / sizeof options[0], argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
-    if (names.count != 1)
-        return fail(EXIT_USAGE, "user add needs one name\nthimble user add alice");
-    bool ours = is_ours(names.at[0]);
-    if (ours && role)
-        return fail(EXIT_USAGE, "'%s' is a role of its own\nthimble user add %s", names.at[0],
-                    names.at[0]);
-    if (!role)
-        role = ours ? names.at[0] : "viewer";
-    if (!ours && !is_role(role))
-        return fail(EXIT_USAGE,
-                    "--role is viewer, operator or admin, not '%s'\n"
-                    "thimble user add %s --role operator",
-                    role, names.at[0]);
-    code = ours ? OPTION_GO_ON : client_check_name("user", names.at[0]);
-    if (code == OPTION_GO_ON && pass_file && pass_of_file(pass_file, pass) != EXIT_OK)
-        return EXIT_INPUT;
-    if (code != OPTION_GO_ON)
-        return code;
-    struct home home;
-    code = home_open(&home, dir, false);
-    struct client client = {.kind = "user",
-                            .name = names.at[0],
-                            .role = role,
-                            .days = USER_DAYS,
-                            .connections = (int)connections,
-                            .homeassistant = homeassistant,
-                            .rsa = rsa,
-                            .pkcs12_pass = pass_file ? pass : NULL};
-    if (code == EXIT_OK)
-        code = home_lock(&home);
-    if (code == EXIT_OK)
-        code = add(&home, &client);
-    OPENSSL_cleanse(pass, sizeof pass);
-    home_close(&home);
-    return code;
+    code = check(&addition, &names);
+    return code == EXIT_OK ? add_in(&addition, names.at[0]) : code;
 }
 
 static int user_list(int argc, char **argv)

@@ -96,6 +96,13 @@ int x509_read_key(const char *path, EVP_PKEY **out);
  * `*encrypted` says so. */
 int x509_open_key(const char *path, EVP_PKEY **out, bool *encrypted);
 int x509_read_certificate(const char *path, X509 **out);
+/* All certificates of a PEM file, at most `room`; `*count` of them are to be freed, after an error
+ * too. */
+int x509_read_certificates(const char *path, X509 **out, size_t room, size_t *count);
+/* All revocation lists of a PEM file, at most X509_CRLS_MAX; `*count` of them are to be freed,
+ * after an error too. */
+#define X509_CRLS_MAX 8
+int x509_read_crls(const char *path, X509_CRL *out[X509_CRLS_MAX], size_t *count);
 int x509_read_request(const char *path, X509_REQ **out);
 
 /* libcrypto's oldest error, as text; the queue is empty afterwards. */

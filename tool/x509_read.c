@@ -337,3 +337,37 @@ int x509_read_request(const char *path, X509_REQ **out)
     *out = read_one(path, "certificate request", read_request, &code);
     return code;
 }
+
+int x509_read_certificates(const char *path, X509 **out, size_t room, size_t *count)
+{
+    struct bytes bytes;
+    int code;
+    *count = 0;
+    BIO *memory = open_memory(path, &bytes, &code);
+    while (memory && *count < room &&
+           (out[*count] = PEM_read_bio_X509(memory, NULL, NULL, NULL)) != NULL)
+        (*count)++;
+    if (memory && *count == 0)
+        code = not_a(path, "certificate", &bytes);
+    ERR_clear_error(); /* the end of the file is one */
+    BIO_free(memory);
+    bytes_free(&bytes);
+    return code;
+}
+
+int x509_read_crls(const char *path, X509_CRL *out[X509_CRLS_MAX], size_t *count)
+{
+    struct bytes bytes;
+    int code;
+    *count = 0;
+    BIO *memory = open_memory(path, &bytes, &code);
+    while (memory && *count < X509_CRLS_MAX &&
+           (out[*count] = PEM_read_bio_X509_CRL(memory, NULL, NULL, NULL)) != NULL)
+        (*count)++;
+    if (memory && *count == 0)
+        code = not_a(path, "revocation list", &bytes);
+    ERR_clear_error(); /* the end of the file is one */
+    BIO_free(memory);
+    bytes_free(&bytes);
+    return code;
+}

@@ -29,6 +29,8 @@ broker_lint thimble-broker
 broker_password thimble-broker
 device_enrol thimble-device
 ca_log thimble-ca
+ca_export thimble-ca
+ca_rotate thimble-ca
 device_list thimble-device
 device_show thimble-device
 device_revoke thimble-device
