@@ -22,8 +22,9 @@
 #define TH_LOG_RECORD_MAX UINT16_MAX
 
 struct th_log_region {
-    uint32_t offset; /* of the first unit, a multiple of the erase unit */
-    uint8_t units;   /* 2..TH_LOG_UNITS erase units in a row */
+    uint32_t offset;     /* of the first unit, a multiple of the erase unit */
+    uint8_t units;       /* 2..TH_LOG_UNITS units in a row */
+    uint8_t erase_units; /* erase units in a unit: several where records need it. 0 counts as 1 */
 };
 
 /* Fields private, size public. */
@@ -31,7 +32,7 @@ struct th_log {
     const struct th_flash_ops *flash;
     void *flash_ctx;
     struct th_log_region region;
-    uint32_t unit_size;
+    uint32_t unit_size, erase_unit;
     uint32_t unit_number; /* of the unit in use: grows by one with each change of unit */
     uint32_t nonce;       /* of the unit in use; binds every CRC in it */
     uint32_t sequence;    /* of the newest mark */
@@ -64,6 +65,17 @@ size_t th_log_len(const struct th_log *log, uint8_t kind);
  * or the record ends. */
 size_t th_log_read(const struct th_log *log, uint8_t kind, uint32_t from, uint8_t *into,
                    size_t room);
+
+/* As th_log_write(), and in the same step forgets every kind not in `keep` (bit n: kind n); then
+ * all other units are erased, so that what was replaced or forgotten is nowhere any more. Costs two
+ * erases at least: for secrets and rare changes. INVALID, TOO_LARGE; STORE: the old state or the
+ * new one counts, and th_log_tidy() or another call finishes the erasing. */
+enum th_error th_log_replace(struct th_log *log, uint32_t keep, uint8_t kind,
+                             struct th_span record);
+
+/* Erases what a cut replacement has left: every unit but the one in use that is not blank. For logs
+ * whose records are secrets, after each mount. STORE: the flash fails. */
+enum th_error th_log_tidy(struct th_log *log);
 
 /* Forgets every kind not in `keep` (bit n: kind n) and erases all other units, so that what was
  * forgotten is nowhere any more. Cut in between, the old state or the new one is mounted; the

@@ -6,7 +6,10 @@
 #include <thimble/board.h>
 #include <thimble/der.h>
 #include <thimble/error.h>
+#include <thimble/factory.h>
 #include <thimble/failure.h>
+#include <thimble/flash_map.h>
+#include <thimble/identity.h>
 #include <thimble/link.h>
 #include <thimble/mqtt.h>
 #include <thimble/net.h>

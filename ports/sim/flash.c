@@ -87,7 +87,9 @@ static bool flash_read(void *ctx, uint32_t offset, uint8_t *into, size_t len)
     for (size_t i = 0; i < len; i++) {
         uint32_t at = offset + (uint32_t)i;
 
-        into[i] = flash->cells[at] ^ (flash->weak[at] & random_byte(flash, at));
+        into[i] = flash->cells[at];
+        if (flash->weak[at] != 0)
+            into[i] ^= flash->weak[at] & random_byte(flash, at);
     }
     return true;
 }

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <thimble/crypto.h>
 
+#include "base/wipe.h"
+
 #define TRIES 8 /* a secret outside the order has a chance of 2^-32 */
-
-static void wipe(uint8_t *secret, size_t len)
-{
-    volatile uint8_t *at = secret; /* or the compiler may leave the wiping out */
-
-    while (len-- > 0)
-        *at++ = 0;
-}
 
 bool th_p256_generate(const struct th_crypto *crypto, const struct th_board *board,
                       uint8_t secret[TH_P256_SECRET], uint8_t point[TH_P256_POINT])
@@ -20,7 +14,7 @@ bool th_p256_generate(const struct th_crypto *crypto, const struct th_board *boa
         if (crypto->ops->p256_public(crypto->ctx, secret, point))
             return true;
     }
-    wipe(secret, TH_P256_SECRET);
+    th_wipe(secret, TH_P256_SECRET);
     return false;
 }
 
@@ -44,7 +38,7 @@ bool th_hkdf(const struct th_crypto *crypto, struct th_span salt, struct th_span
         into += take;
         len -= take;
     }
-    wipe(key, sizeof key);
-    wipe(block, sizeof block);
+    th_wipe(key, sizeof key);
+    th_wipe(block, sizeof block);
     return ok;
 }

@@ -62,13 +62,26 @@ static bool copy_record(struct th_log *log, uint8_t from, uint8_t kind, uint32_t
 
 /* ---- changing the unit ---- */
 
+/* The first erase unit goes first: it has the header, without which the others count for nothing.
+ */
+static bool erase_unit(struct th_log *log, uint8_t unit)
+{
+    uint32_t begin = log->region.offset + unit * log->unit_size;
+
+    for (uint32_t at = 0; at < log->unit_size; at += log->erase_unit) {
+        if (!log->flash->erase(log->flash_ctx, begin + at))
+            return false;
+    }
+    return true;
+}
+
 /* Begins a unit: always erased here and now, so that no half-erased one is ever written to. */
 static bool begin_unit(struct th_log *log, uint8_t unit, uint32_t erases)
 {
     struct unit_header header = {log->unit_number + 1,
                                  th_crc32(log->nonce, &unit, 1) + log->sequence, erases};
 
-    if (!log->flash->erase(log->flash_ctx, log->region.offset + unit * log->unit_size))
+    if (!erase_unit(log, unit))
         return false;
     if (!log_header_program(log, unit, &header))
         return false;
@@ -129,6 +142,11 @@ static bool change_unit_keeping(struct th_log *log, uint32_t keep)
 
 /* ---- mounting ---- */
 
+static uint32_t erase_units(struct th_log_region region)
+{
+    return region.erase_units ? region.erase_units : 1;
+}
+
 static bool region_fits(const struct th_flash_ops *flash, void *ctx, struct th_log_region region)
 {
     struct th_flash_geometry geometry = flash->geometry(ctx);
@@ -136,7 +154,8 @@ static bool region_fits(const struct th_flash_ops *flash, void *ctx, struct th_l
     return region.units >= 2 && region.units <= TH_LOG_UNITS && geometry.erase_unit >= 256 &&
            geometry.erase_unit % TH_LOG_GRAIN == 0 && region.offset % geometry.erase_unit == 0 &&
            geometry.program_align <= TH_LOG_GRAIN && region.offset <= geometry.size &&
-           (geometry.size - region.offset) / geometry.erase_unit >= region.units;
+           (geometry.size - region.offset) / geometry.erase_unit / erase_units(region) >=
+               region.units;
 }
 
 static void adopt(struct th_log *log, uint8_t unit, const struct unit_header *header,
@@ -178,8 +197,7 @@ static bool find_unit(struct th_log *log, struct log_scan *best, bool *found)
         }
     }
     for (uint8_t unit = 0; unit < log->region.units; unit++) {
-        if ((stale >> unit & 1) &&
-            !log->flash->erase(log->flash_ctx, log->region.offset + unit * log->unit_size))
+        if ((stale >> unit & 1) && !erase_unit(log, unit))
             return false;
     }
     return true;
@@ -216,7 +234,8 @@ enum th_error th_log_mount(struct th_log *log, const struct th_flash_ops *flash,
     log->flash = flash;
     log->flash_ctx = flash_ctx;
     log->region = region;
-    log->unit_size = flash->geometry(flash_ctx).erase_unit;
+    log->erase_unit = flash->geometry(flash_ctx).erase_unit;
+    log->unit_size = log->erase_unit * erase_units(region);
     if (!find_unit(log, &scan, &found))
         return TH_ERR_STORE;
     if (found)
@@ -228,13 +247,13 @@ enum th_error th_log_mount(struct th_log *log, const struct th_flash_ops *flash,
 
 /* ---- the calls ---- */
 
-/* All newest records with this one in place of its kind's, in a fresh unit. */
-static bool fits_unit(const struct th_log *log, uint8_t kind, size_t len)
+/* The records kept, with this one in place of its kind's, in a fresh unit. */
+static bool fits_unit(const struct th_log *log, uint32_t keep, uint8_t kind, size_t len)
 {
     uint32_t need = 5 * TH_LOG_GRAIN + log_grains((uint32_t)len) + TH_LOG_GRAIN;
 
     for (uint8_t k = 0; k < TH_LOG_KINDS; k++) {
-        if (k != kind && log->newest[k].len > 0)
+        if (k != kind && (keep >> k & 1) && log->newest[k].len > 0)
             need += TH_LOG_GRAIN + log_grains(log->newest[k].len);
     }
     return need <= log->unit_size;
@@ -246,7 +265,7 @@ enum th_error th_log_write(struct th_log *log, uint8_t kind, struct th_span reco
 
     if (kind >= TH_LOG_KINDS)
         return TH_ERR_INVALID;
-    if (record.len > TH_LOG_RECORD_MAX || !fits_unit(log, kind, record.len))
+    if (record.len > TH_LOG_RECORD_MAX || !fits_unit(log, UINT32_MAX, kind, record.len))
         return TH_ERR_TOO_LARGE;
     need = 2 * TH_LOG_GRAIN + log_grains((uint32_t)record.len);
     if (log->tail + need > log->unit_size)
@@ -277,14 +296,57 @@ size_t th_log_read(const struct th_log *log, uint8_t kind, uint32_t from, uint8_
     return log_read(log, log->unit, log->newest[kind].at + from, into, room) ? room : 0;
 }
 
-enum th_error th_log_wipe(struct th_log *log, uint32_t keep)
+/* ---- forgetting ---- */
+
+static bool erase_others(struct th_log *log)
 {
-    if (!change_unit_keeping(log, keep))
-        return TH_ERR_STORE;
     for (uint8_t unit = 0; unit < log->region.units; unit++) {
-        if (unit != log->unit &&
-            !log->flash->erase(log->flash_ctx, log->region.offset + unit * log->unit_size))
+        if (unit != log->unit && !erase_unit(log, unit))
+            return false;
+    }
+    return true;
+}
+
+enum th_error th_log_replace(struct th_log *log, uint32_t keep, uint8_t kind, struct th_span record)
+{
+    if (kind >= TH_LOG_KINDS)
+        return TH_ERR_INVALID;
+    if (record.len > TH_LOG_RECORD_MAX || !fits_unit(log, keep, kind, record.len))
+        return TH_ERR_TOO_LARGE;
+    return change_unit(log, keep, kind, record) && erase_others(log) ? TH_OK : TH_ERR_STORE;
+}
+
+static bool unit_blank(const struct th_log *log, uint8_t unit, bool *blank)
+{
+    *blank = false;
+    for (uint32_t at = 0; at < log->unit_size; at += TH_LOG_GRAIN) {
+        uint8_t grain[TH_LOG_GRAIN];
+
+        if (!log_read(log, unit, at, grain, sizeof grain))
+            return false;
+        for (size_t i = 0; i < sizeof grain; i++) {
+            if (grain[i] != 0xFF)
+                return true;
+        }
+    }
+    *blank = true;
+    return true;
+}
+
+enum th_error th_log_tidy(struct th_log *log)
+{
+    for (uint8_t unit = 0; unit < log->region.units; unit++) {
+        bool blank = true;
+
+        if (unit == log->unit)
+            continue;
+        if (!unit_blank(log, unit, &blank) || (!blank && !erase_unit(log, unit)))
             return TH_ERR_STORE;
     }
     return TH_OK;
+}
+
+enum th_error th_log_wipe(struct th_log *log, uint32_t keep)
+{
+    return change_unit_keeping(log, keep) && erase_others(log) ? TH_OK : TH_ERR_STORE;
 }

@@ -2,6 +2,8 @@
 /* The stored set: a version byte, then entries of number, length, bytes. */
 #include <thimble/settings.h>
 
+#include "base/wipe.h"
+
 #define SET_VERSION 1
 #define ENTRY_HEAD  4
 
@@ -194,10 +196,7 @@ size_t th_settings_peek(const struct th_settings_change *change, const struct th
 
 void th_settings_drop(struct th_settings_change *change)
 {
-    volatile uint8_t *secret = change->at; /* or the compiler may leave the wiping out */
-
-    for (size_t i = 0; i < change->room; i++)
-        secret[i] = 0;
+    th_wipe(change->at, change->room);
     change->len = 0;
 }
 

@@ -3,6 +3,10 @@
 
 #include <thimble/trust_set.h>
 
+#include "base/id.h"
+
+_Static_assert(TH_CALLER_MAX == TH_ID_MAX, "a caller is a name like any other");
+
 #define HEAD      5 /* "THTS", version */
 #define ITEM_HEAD 4 /* kind, flags, length */
 #define VERSION   1
@@ -11,19 +15,6 @@
 static const uint8_t magic[4] = {'T', 'H', 'T', 'S'};
 
 /* ---- items ---- */
-
-/* [a-z0-9][a-z0-9_-]*, as names are issued. */
-static bool caller_valid(struct th_span name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.at[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-
-        if (!plain && (i == 0 || (c != '_' && c != '-')))
-            return false;
-    }
-    return name.len > 0 && name.len <= TH_CALLER_MAX;
-}
 
 static bool host_valid(struct th_span host)
 {
@@ -59,7 +50,7 @@ static bool read_role(struct th_span body, struct th_trust_item *out)
         return false;
     out->role = (enum th_role)body.at[0];
     out->bytes = th_span_of(body.at + 1, body.len - 1);
-    return caller_valid(out->bytes);
+    return th_id_valid(out->bytes);
 }
 
 /* The body of a known kind into its fields; false when it has not its form. */

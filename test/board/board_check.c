@@ -243,7 +243,7 @@ static int check_crash_on_trial(void)
 
 /* Where check_power writes: docs/flash-format.md. */
 static const uint32_t boot_units[2] = {0x010000, 0x020000};
-static const struct th_log_region log_region = {0x030000, 4};
+static const struct th_log_region log_region = {0x030000, 4, 1};
 static uint8_t record[3000];
 
 static int find_what_was_written(struct th_log *log, uint32_t *written)

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void start(struct sim_flash *flash, struct th_log *log)
 {
-    const struct th_log_region region = {0, UNITS};
+    const struct th_log_region region = {0, UNITS, 1};
 
     sim_flash_power_on(flash, 1);
     if (th_log_mount(log, &sim_flash_ops, flash, region, 77) != TH_OK)

@@ -22,10 +22,12 @@
 #define STEPS  14
 #define STARTS 4
 
+static uint32_t double_seeds = 2;
 static uint8_t cells[UNIT * UNITS], weak[UNIT * UNITS];
 
-static const struct th_flash_geometry geometry = {UNIT * UNITS, UNIT, 4};
-static const struct th_log_region region = {0, UNITS};
+static struct th_flash_geometry geometry = {UNIT * UNITS, UNIT, 4};
+/* One erase unit a unit, and two of half the size. */
+static struct th_log_region region = {0, UNITS, 1};
 
 struct world {
     struct sim_flash flash;
@@ -174,7 +176,7 @@ static void a_second_cut_in_the_recovery_changes_nothing(void **state)
 {
     (void)state;
     unsigned cases = 0;
-    for (uint32_t seed = 1; seed <= 2; seed++) {
+    for (uint32_t seed = 1; seed <= double_seeds; seed++) {
         for (int pair = 0; pair < SIM_TEAR_KINDS * SIM_TEAR_KINDS; pair++) {
             enum sim_tear one = (enum sim_tear)(pair / SIM_TEAR_KINDS);
             enum sim_tear two = (enum sim_tear)(pair % SIM_TEAR_KINDS);
@@ -213,11 +215,37 @@ static void a_second_cut_in_the_recovery_changes_nothing(void **state)
     print_message("%u double cuts\n", cases);
 }
 
+static int units_of_two(void **state)
+{
+    (void)state;
+    geometry.erase_unit = UNIT / 2;
+    region.erase_units = 2;
+    double_seeds = 1;
+    return 0;
+}
+
+static int units_of_one(void **state)
+{
+    (void)state;
+    geometry.erase_unit = UNIT;
+    region.erase_units = 1;
+    return 0;
+}
+
+/* Larger records than an erase unit takes: what a cut between two erases leaves. */
+static void so_it_is_where_a_unit_has_several_erase_units(void **state)
+{
+    a_cut_in_any_operation_leaves_old_or_new(state);
+    a_second_cut_in_the_recovery_changes_nothing(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cut_in_any_operation_leaves_old_or_new),
         cmocka_unit_test(a_second_cut_in_the_recovery_changes_nothing),
+        cmocka_unit_test_setup_teardown(so_it_is_where_a_unit_has_several_erase_units, units_of_two,
+                                        units_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

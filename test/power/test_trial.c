@@ -28,7 +28,7 @@ static const struct th_trial_plan plan = {
 
 static enum th_trial_order start(bool crash)
 {
-    const struct th_log_region region = {0, 3};
+    const struct th_log_region region = {0, 3, 1};
 
     sim_flash_power_on(&flash, flash.seed + 1);
     assert_int_equal(th_log_mount(&log_, &sim_flash_ops, &flash, region, flash.seed), TH_OK);

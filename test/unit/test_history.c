@@ -21,7 +21,7 @@ static struct th_history history;
 
 static void start(uint32_t now_ms)
 {
-    const struct th_log_region region = {0, 2};
+    const struct th_log_region region = {0, 2, 1};
 
     sim_flash_power_on(&flash, flash.seed + 1);
     assert_int_equal(th_log_mount(&log_, &sim_flash_ops, &flash, region, 7), TH_OK);

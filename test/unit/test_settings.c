@@ -24,7 +24,7 @@ static struct device device;
 
 static void power_on(void)
 {
-    const struct th_log_region region = {0, 2};
+    const struct th_log_region region = {0, 2, 1};
 
     sim_flash_power_on(&device.flash, 7);
     assert_int_equal(th_log_mount(&device.log, &sim_flash_ops, &device.flash, region, 42), TH_OK);
