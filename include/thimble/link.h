@@ -47,8 +47,9 @@ struct th_loan_ops {
     void (*give_back)(void *ctx);
 };
 
-/* Lives and stays unchanged as long as the link. What it points to of trust and identity may change
- * before th_link_start() or th_link_restart(), which note what a stored session is bound to. */
+/* Lives and stays unchanged as long as the link, but for session_room: TH_SESSION_OVERHEAD keeps no
+ * session for the time being. What it points to of trust and identity may change before
+ * th_link_start() or th_link_restart(), which note what a stored session is bound to. */
 struct th_link_config {
     const struct th_board *board;    /* net and entropy */
     const struct th_broker *brokers; /* tried in order, the last good one first */

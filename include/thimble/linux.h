@@ -114,9 +114,45 @@ void th_linux_net_init(struct th_linux_net *net, struct th_linux *loop);
 /* Closes what is still open, with a reset. */
 void th_linux_net_close(struct th_linux_net *net);
 
-/* What a link needs of this machine: clock, entropy, system and this net. Flash, pins and RTC
- * memory are {NULL, NULL}. */
+/* What a link needs of this machine: clock, entropy, system and this net. Everything else is
+ * {NULL, NULL}. */
 void th_linux_board(struct th_linux_net *net, struct th_board *board);
+
+/* ---- one question by UDP ---- */
+
+#define TH_LINUX_UDP_MAX 64
+
+/* The context of th_linux_udp_ops. Fields are private. It must not move between init and close. */
+struct th_linux_udp {
+    struct th_linux_net names;
+    struct th_linux_watch watch;
+    int fd;
+    uint16_t port;
+    bool resolving;
+    uint8_t len, packet[TH_LINUX_UDP_MAX];
+};
+
+extern const struct th_udp_ops th_linux_udp_ops;
+
+void th_linux_udp_init(struct th_linux_udp *udp, struct th_linux *loop);
+void th_linux_udp_close(struct th_linux_udp *udp);
+
+/* ---- a flash that is a file, with the behaviour of NOR ---- */
+
+/* The context of th_linux_flash_ops. Fields are private. */
+struct th_linux_flash {
+    struct th_flash_geometry geometry;
+    int fd;
+};
+
+extern const struct th_flash_ops th_linux_flash_ops;
+
+/* Opens the file, or makes an erased flash of it where there is none, and locks it. Errors, with
+ * `failure` filled and nothing open: FILE_LOCKED, FILE_FORMAT (its size is another), FILE_SYSTEM.
+ * What was programmed outlives the process however it ends. */
+enum th_error th_linux_flash_open(struct th_linux_flash *flash, const char *path,
+                                  struct th_flash_geometry geometry, struct th_failure *failure);
+void th_linux_flash_close(struct th_linux_flash *flash);
 
 /* ---- certificates and keys out of files, on the heap ---- */
 

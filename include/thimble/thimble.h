@@ -14,7 +14,6 @@
 #include <thimble/mqtt.h>
 #include <thimble/net.h>
 #include <thimble/pem.h>
-#include <thimble/seed.h>
 #include <thimble/span.h>
 #include <thimble/stream.h>
 #include <thimble/time.h>

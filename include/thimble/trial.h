@@ -103,6 +103,13 @@ enum th_error th_trial_done(struct th_trial *trial);
 /* True while a candidate is in use: back-off is suspended, stored TLS sessions are not used. */
 bool th_trial_running(const struct th_trial *trial);
 
+/* What is on trial, NOTHING when no trial is, and which set is in use then. */
+enum th_trial_component th_trial_component(const struct th_trial *trial);
+enum th_trial_state th_trial_state(const struct th_trial *trial);
+
+/* How often both sets have failed in this trial. */
+uint16_t th_trial_swaps(const struct th_trial *trial);
+
 const struct th_trial_report *th_trial_last(const struct th_trial *trial);
 
 #endif

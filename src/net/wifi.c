@@ -3,7 +3,7 @@
 #include <thimble/wifi.h>
 
 #define POLL_MS    250  /* how soon a change of the radio is seen while joining … */
-#define POLL_UP_MS 1000 /* … and while up */
+#define POLL_UP_MS 5000 /* … and while up */
 
 static const struct th_wifi_ops *ops_of(const struct th_wifi *wifi)
 {

@@ -170,6 +170,29 @@ bool th_trial_running(const struct th_trial *trial)
     return trial->state == STORED_NEW;
 }
 
+enum th_trial_component th_trial_component(const struct th_trial *trial)
+{
+    return trial->state == STORED_NONE ? TH_TRIAL_NOTHING
+                                       : (enum th_trial_component)trial->component;
+}
+
+enum th_trial_state th_trial_state(const struct th_trial *trial)
+{
+    switch ((enum stored)trial->state) {
+    case STORED_NONE: break;
+    case STORED_NEW:
+    case STORED_KEEPING: return TH_TRIAL_NEW;
+    case STORED_OLD:
+    case STORED_REVERTING: return TH_TRIAL_OLD;
+    }
+    return TH_TRIAL_NONE;
+}
+
+uint16_t th_trial_swaps(const struct th_trial *trial)
+{
+    return trial->swaps;
+}
+
 const struct th_trial_report *th_trial_last(const struct th_trial *trial)
 {
     return &trial->report;

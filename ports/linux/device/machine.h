@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine that thimble-device runs on: a Linux host that passes for a board. */
+#ifndef TH_LINUX_DEVICE_MACHINE_H
+#define TH_LINUX_DEVICE_MACHINE_H
+
+#include <thimble/device.h>
+#include <thimble/linux.h>
+#include <thimble/tls_bearssl.h>
+#include <thimble/tls_openssl.h>
+
+/* A network in a file: `ssid`, `pass`, `gone`, `mute` and `dhcp_silent`, a `name=value` a line,
+ * read again whenever the radio is asked. Somebody who edits it walks out of range. */
+struct radio {
+    const char *path; /* NULL: the board has no Wi-Fi, and the host's network is the network */
+    struct th_wifi_network joined;
+    enum th_wifi_status status;
+    bool ap_open;
+};
+
+extern const struct th_wifi_ops radio_ops; /* its context is the struct radio */
+
+/* What is there now, by the file. */
+enum th_wifi_status radio_status(struct radio *radio);
+
+#define MACHINE_BUFFER 4096
+
+struct machine_options {
+    const char *flash;    /* file */
+    const char *geometry; /* "chip" or "lx106" */
+    const char *wifi;     /* file of the radio, or NULL */
+    const char *backend;  /* "openssl" or "bearssl" */
+    const char *dns;      /* servers instead of the system's, or NULL */
+    enum th_reset_reason reset;
+    int64_t clock_off_s; /* the counter's and the time servers' affair stays: for tests */
+    bool host_clock;     /* the host's clock, with that offset, is trusted */
+    uint32_t counter_ms; /* added to the board's counter: for its wrap */
+};
+
+/* All that a device needs while it runs; nothing else is ever reserved. */
+struct machine {
+    struct machine_options options;
+    struct th_linux loop;
+    struct th_linux_net net;
+    struct th_linux_udp udp;
+    struct th_linux_flash flash;
+    struct radio radio;
+    struct th_board board, host;
+    uint8_t rtc[TH_RTC_BYTES];
+    enum th_reset_reason reset;
+    bool restart; /* the device has asked for it */
+    struct th_openssl_shared shared;
+    struct th_openssl openssl;
+    struct th_bearssl bearssl;
+    struct th_crypto crypto;
+    struct th_outbox_ram outbox;
+    struct th_device_config config;
+    _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
+    uint16_t inbound[16];
+    uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
+    uint8_t session[TH_SESSION_OPENSSL], trust[TH_TRUST_BUNDLE_MAX], chain[TH_CHAIN_MAX];
+    uint8_t work[TH_SETTINGS_MAX], rx[MACHINE_BUFFER];
+};
+
+/* TH_OK, or `failure` says what is in the way and nothing is open. The struct must not move. */
+enum th_error machine_open(struct machine *machine, const struct machine_options *options,
+                           struct th_failure *failure);
+void machine_close(struct machine *machine);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* thimble-device: a device as a Linux process. Its flash is a file. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+enum { EXIT_USAGE = 2, SETS_MAX = 32 };
+
+struct arguments {
+    struct machine_options machine;
+    const char *trust;
+    const char *sets[SETS_MAX];
+    int set_count;
+};
+
+static struct machine machine;
+static struct th_device device;
+
+/* ---- words ---- */
+
+static void usage(FILE *to)
+{
+    fputs(
+        "usage: thimble-device --flash FILE [options]\n"
+        "\n"
+        "Runs a device whose flash is FILE, until SIGTERM. A new file is a blank device.\n"
+        "\n"
+        "  --flash FILE         its flash; one process at a time\n"
+        "  --geometry NAME      of that flash: chip or lx106 [chip]\n"
+        "  --tls NAME           openssl or bearssl [openssl]\n"
+        "  --set NAME=VALUE     puts settings on trial for the next run, and ends; again for more\n"
+        "  --trust FILE         puts a trust bundle on trial for the next run, and ends\n"
+        "  --board NAME=VALUE   what the board is, for trying things out; again for more:\n"
+        "      wifi=FILE        a radio; FILE holds ssid=, pass=, gone=, mute=, dhcp_silent=\n"
+        "      reset=REASON     power-on, restart, watchdog, crash [power-on]\n"
+        "      clock=host[+S]   the host's clock, S seconds off, is trusted\n"
+        "      counter=MS       the counter of milliseconds begins so much later\n"
+        "      dns=SERVERS      name servers instead of the system's\n"
+        "  --help, --version\n",
+        to);
+}
+
+static int wrong(const char *what, const char *found)
+{
+    fprintf(stderr, "thimble-device: %s '%s'\n  next: thimble-device --help\n", what, found);
+    return EXIT_USAGE;
+}
+
+static void say(void *user, const char *line)
+{
+    (void)user;
+    printf("%s\n", line);
+}
+
+static int failed(const char *what, const struct th_failure *failure)
+{
+    char text[256];
+
+    th_failure_text(failure, text, sizeof text);
+    fprintf(stderr, "thimble-device: %s: %s\n  next: %s\n", what, text,
+            th_error_remedy(failure->error));
+    return EXIT_FAILURE;
+}
+
+/* ---- options ---- */
+
+static const char *const reasons[] = {"power-on", "restart", "watchdog", "crash"};
+
+static bool take_reset(const char *value, enum th_reset_reason *out)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (strcmp(value, reasons[i]) == 0) {
+            *out = (enum th_reset_reason)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_clock(const char *value, struct machine_options *options)
+{
+    char *end = NULL;
+
+    if (strncmp(value, "host", 4) != 0)
+        return false;
+    options->host_clock = true;
+    errno = 0;
+    options->clock_off_s = value[4] ? strtoll(value + 4, &end, 10) : 0;
+    return errno == 0 && (!end || (end != value + 4 && *end == '\0'));
+}
+
+static bool take_counter(const char *value, uint32_t *out)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    *out = (uint32_t)number;
+    return errno == 0 && end != value && *end == '\0' && number <= UINT32_MAX;
+}
+
+static bool take_board(const char *text, struct machine_options *options)
+{
+    if (strncmp(text, "wifi=", 5) == 0)
+        options->wifi = text + 5;
+    else if (strncmp(text, "dns=", 4) == 0)
+        options->dns = text + 4;
+    else if (strncmp(text, "reset=", 6) == 0)
+        return take_reset(text + 6, &options->reset);
+    else if (strncmp(text, "clock=", 6) == 0)
+        return take_clock(text + 6, options);
+    else if (strncmp(text, "counter=", 8) == 0)
+        return take_counter(text + 8, &options->counter_ms);
+    else
+        return false;
+    return true;
+}
+
+static bool one_of(const char *value, const char *a, const char *b)
+{
+    return strcmp(value, a) == 0 || strcmp(value, b) == 0;
+}
+
+/* 0, or the exit code after an error it has printed. */
+static int take_option(struct arguments *arguments, const char *name, const char *value)
+{
+    struct machine_options *options = &arguments->machine;
+
+    if (strcmp(name, "--flash") == 0)
+        options->flash = value;
+    else if (strcmp(name, "--trust") == 0)
+        arguments->trust = value;
+    else if (strcmp(name, "--geometry") == 0 && one_of(value, "chip", "lx106"))
+        options->geometry = value;
+    else if (strcmp(name, "--tls") == 0 && one_of(value, "openssl", "bearssl"))
+        options->backend = value;
+    else if (strcmp(name, "--board") == 0 && take_board(value, options))
+        return 0;
+    else if (strcmp(name, "--set") == 0 && arguments->set_count < SETS_MAX && strchr(value, '='))
+        arguments->sets[arguments->set_count++] = value;
+    else if (one_of(name, "--geometry", "--tls") || one_of(name, "--board", "--set"))
+        return wrong(name, value);
+    else
+        return wrong("there is no option", name);
+    return 0;
+}
+
+static int take_arguments(struct arguments *arguments, int argc, char **argv)
+{
+    arguments->machine = (struct machine_options){.geometry = "chip", .backend = "openssl"};
+    for (int i = 1; i < argc; i += 2) {
+        if (strcmp(argv[i], "--help") == 0) {
+            usage(stdout);
+            exit(EXIT_SUCCESS);
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("thimble-device " THIMBLE_VERSION);
+            exit(EXIT_SUCCESS);
+        }
+        if (i + 1 == argc)
+            return wrong("a value is missing behind", argv[i]);
+        int code = take_option(arguments, argv[i], argv[i + 1]);
+        if (code != 0)
+            return code;
+    }
+    return arguments->machine.flash ? 0 : wrong("there is no", "--flash FILE");
+}
+
+/* ---- starting ---- */
+
+static uint32_t now(void)
+{
+    return machine.board.clock.ops->now_ms(machine.board.clock.ctx);
+}
+
+static int start(void)
+{
+    struct th_failure failure;
+
+    machine.restart = false;
+    failure = th_failure_of(th_device_start(&device, &machine.config, now()));
+    if (failure.error != TH_OK)
+        return failed("start", &failure);
+    if (machine.options.host_clock)
+        th_device_set_clock(&device, TH_CLOCK_TRUSTED,
+                            ((int64_t)time(NULL) + machine.options.clock_off_s) * 1000, now());
+    return EXIT_SUCCESS;
+}
+
+/* ---- changes from the outside, for the next run ---- */
+
+static int put_one(struct th_settings_change *change, const char *text)
+{
+    size_t name = strcspn(text, "=");
+    const char *value = text + name + 1, *why = "";
+    const struct th_setting *setting = th_setting_find(th_span_of(text, name));
+
+    if (!setting)
+        return wrong("there is no setting", text);
+    enum th_error error = th_settings_put(change, setting, th_span_str(value), &why);
+    if (error == TH_OK)
+        return 0;
+    fprintf(stderr, "thimble-device: %s: %s\n  next: choose another value; %s\n", setting->name,
+            error == TH_ERR_INVALID ? why : th_error_text(error), setting->help);
+    return EXIT_FAILURE;
+}
+
+static int try_settings(const struct arguments *arguments)
+{
+    struct th_settings in_force = {&device.log, TH_RECORD_SETTINGS};
+    struct th_settings_change change;
+
+    struct th_failure failure =
+        th_failure_of(th_settings_begin(&change, &in_force, machine.work, sizeof machine.work));
+    if (failure.error != TH_OK)
+        return failed("settings", &failure);
+    for (int i = 0; i < arguments->set_count; i++) {
+        int code = put_one(&change, arguments->sets[i]);
+        if (code != 0) {
+            th_settings_drop(&change);
+            return code;
+        }
+    }
+    failure = th_failure_of(th_device_try_settings(&device, &change, "", now()));
+    if (failure.error != TH_OK)
+        return failed("settings", &failure);
+    puts("the settings are on trial from the next run on");
+    return EXIT_SUCCESS;
+}
+
+static int try_trust(const char *path)
+{
+    static uint8_t bytes[TH_TRUST_BUNDLE_MAX + 1];
+    struct th_failure failure = th_failure_of(TH_ERR_FILE_MISSING);
+    FILE *file = fopen(path, "rb");
+
+    th_failure_name(&failure, th_span_str(path));
+    if (!file)
+        return failed("trust bundle", &failure);
+    size_t len = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    failure.error = th_device_try_trust(&device, th_span_of(bytes, len), "", now());
+    if (failure.error != TH_OK)
+        return failed("trust bundle", &failure);
+    puts("the trust bundle is on trial from the next run on");
+    return EXIT_SUCCESS;
+}
+
+/* ---- running ---- */
+
+static bool ended(struct th_linux_watch *signals)
+{
+    struct signalfd_siginfo info;
+
+    if (!signals->ready)
+        return false;
+    signals->ready = false;
+    return read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info;
+}
+
+static int run(void)
+{
+    struct th_linux_watch signals;
+    sigset_t mask;
+    bool stopping = false;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    int fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0 || !th_linux_watch(&machine.loop, &signals, fd))
+        return EXIT_FAILURE;
+    while (!stopping || !th_device_stopped(&device)) {
+        if (machine.restart) {
+            machine.reset = TH_RESET_REQUESTED;
+            if (start() != EXIT_SUCCESS)
+                break;
+        }
+        th_device_step(&device, now());
+        if (!machine.restart)
+            th_linux_wait(&machine.loop, th_device_deadline(&device, now()));
+        if (ended(&signals)) {
+            stopping = true;
+            th_device_stop(&device, now());
+        }
+    }
+    th_linux_unwatch(&signals);
+    close(fd);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static struct arguments arguments;
+    struct th_failure failure;
+    int code = take_arguments(&arguments, argc, argv);
+
+    if (code != 0)
+        return code;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (machine_open(&machine, &arguments.machine, &failure) != TH_OK)
+        return failed("flash", &failure);
+    bool changes = arguments.set_count > 0 || arguments.trust;
+    machine.config.say = changes ? NULL : say;
+    code = start();
+    if (code == EXIT_SUCCESS && arguments.set_count > 0)
+        code = try_settings(&arguments);
+    else if (code == EXIT_SUCCESS && arguments.trust)
+        code = try_trust(arguments.trust);
+    else if (code == EXIT_SUCCESS)
+        code = run();
+    machine_close(&machine);
+    return code;
+}
