@@ -9,6 +9,7 @@ int exits_of(enum th_error error)
     case TH_LAYER_NONE: return EXIT_OK;
     case TH_LAYER_CALL: return EXIT_FAILED;
     case TH_LAYER_UPDATE:
+    case TH_LAYER_ENROL:
     case TH_LAYER_FILE: return EXIT_INPUT;
     case TH_LAYER_NAME: return EXIT_NAME;
     case TH_LAYER_WIFI:

@@ -14,9 +14,13 @@
 #include <thimble/crypto.h>
 #include <thimble/span.h>
 
-#define TH_CSR_NAME_MAX 64  /* bytes of the common name (RFC 5280, ub-common-name) */
-#define TH_CSR_MAX      320 /* bytes of any request */
-#define TH_SEC1_KEY     121 /* bytes of a key in DER (RFC 5915) with curve and point */
+#define TH_CSR_NAME_MAX   64  /* bytes of the common name (RFC 5280, ub-common-name) */
+#define TH_CSR_MAX        320 /* bytes of any request */
+#define TH_P256_SPKI_HEAD 26
+#define TH_SEC1_KEY       121 /* bytes of a key in DER (RFC 5915) with curve and point */
+
+/* What stands before the point in the SubjectPublicKeyInfo of a P-256 key (RFC 5480). */
+extern const uint8_t th_p256_spki_head[TH_P256_SPKI_HEAD];
 
 /* Writes the request in DER; returns its length, 0 when the name is empty, too long or has control
  * characters, when it does not fit, or when signing failed. */

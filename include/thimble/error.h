@@ -30,7 +30,8 @@
     X(PROTOCOL, "protocol") /* MQTT after CONNECT */                               \
     X(KEEP_ALIVE, "keep-alive")                                                    \
     X(UPDATE, "update") /* a manifest or what it announces */                      \
-    X(WIFI, "wifi")
+    X(WIFI, "wifi")                                                                \
+    X(ENROL, "enrolment")
 
 /* X(number, NAME, LAYER, text, remedy) */
 /* clang-format off */
@@ -102,6 +103,16 @@
       "sign a release of the present security epoch or above")                                                              \
     X(40, TRUST_SET_FORMAT, UPDATE, "the trust bundle's content breaks its format",                                         \
       "make it again with the tool of this release")                                                                        \
+    X(48, ENROL_FORMAT, ENROL, "this is not an enrolment bundle, or it is damaged",                                         \
+      "get a fresh copy; thimble device enrol --request makes one")                                                         \
+    X(49, ENROL_ALREADY, ENROL, "the device is enrolled",                                                                   \
+      "a factory reset comes first: it erases who the device is and whom it trusts")                                        \
+    X(50, ENROL_NO_REQUEST, ENROL, "the device has not asked for a bundle",                                                 \
+      "let it make a request, and enrol it with that")                                                                      \
+    X(51, ENROL_NONCE, ENROL, "the bundle answers another request",                                                         \
+      "enrol the device with its newest request: each one replaces the one before")                                         \
+    X(52, ENROL_CERTIFICATE, ENROL, "a certificate in the bundle is not over this device's key and name",                   \
+      "the bundle is another device's, or was put together wrongly: enrol this one with its own request")                   \
     X(64, NAME_NOT_FOUND, NAME, "the broker's name has no address",                                                         \
       "check the spelling and the DNS server; an IP address works too when it is in the certificate")                       \
     X(65, NAME_TIMEOUT, NAME, "no DNS server answered",                                                                     \

@@ -72,7 +72,7 @@ enum th_error th_factory_sign(const struct th_factory *factory, const struct th_
 enum th_error th_factory_certify(struct th_factory *factory, struct th_span chain);
 
 /* Key and certificates, for the recovery listener. `into` (TH_CHAIN_MAX bytes hold any) lives as
- * long as `out`. BAD_STATE: there is no key. TOO_LARGE, STORE. */
+ * long as `out`; NULL: the key alone. BAD_STATE: there is no key. TOO_LARGE, STORE. */
 enum th_error th_factory_idevid(const struct th_factory *factory, uint8_t *into, size_t room,
                                 struct th_credential *out);
 

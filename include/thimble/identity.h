@@ -50,8 +50,8 @@ void th_identity_report(const struct th_identity_store *store, struct th_identit
 
 /* ---- the LDevID ---- */
 
-/* Loads a credential for use. `into` (TH_CHAIN_MAX bytes hold any chain) lives as long as `out`.
- * BAD_STATE: there is none. TOO_LARGE, STORE. */
+/* Loads a credential for use. `into` (TH_CHAIN_MAX bytes hold any chain) lives as long as `out`;
+ * NULL: the key alone, without its certificates. BAD_STATE: there is none. TOO_LARGE, STORE. */
 enum th_error th_identity_load(const struct th_identity_store *store, enum th_identity_place place,
                                uint8_t *into, size_t room, struct th_credential *out);
 

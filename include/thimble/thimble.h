@@ -5,6 +5,7 @@
 
 #include <thimble/board.h>
 #include <thimble/der.h>
+#include <thimble/enrol.h>
 #include <thimble/error.h>
 #include <thimble/factory.h>
 #include <thimble/failure.h>

@@ -119,7 +119,7 @@ enum th_error credential_load(const struct th_log *log, uint8_t key_kind, uint8_
                               uint8_t *into, size_t room, struct th_credential *out)
 {
     struct key_record key;
-    size_t len = th_log_len(log, chain_kind);
+    size_t len = into ? th_log_len(log, chain_kind) : 0;
 
     memset(out, 0, sizeof *out);
     if (len > room)

@@ -14,7 +14,7 @@ enum tag {
 };
 
 /* AlgorithmIdentifier of a P-256 key (RFC 5480 §2.1.1) and the start of its BIT STRING. */
-static const uint8_t spki_head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48,
+const uint8_t th_p256_spki_head[TH_P256_SPKI_HEAD] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48,
                                     0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48,
                                     0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
 /* ecdsa-with-SHA256 (RFC 5758 §3.2). */
@@ -89,7 +89,7 @@ static void put_info(struct backwards *out, const uint8_t point[TH_P256_POINT], 
 
     wrap(out, ATTRIBUTES, end);
     put(out, point, TH_P256_POINT);
-    put(out, spki_head, sizeof spki_head);
+    put(out, th_p256_spki_head, sizeof th_p256_spki_head);
     const uint8_t *subject = out->at;
     put(out, name.at, name.len);
     wrap(out, UTF8_STRING, subject);
