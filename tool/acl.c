@@ -62,11 +62,18 @@ static void user_rights(FILE *to, const struct registry_principal *user)
         fprintf(to, "topic read homeassistant/device/+/config\ntopic write homeassistant/status\n");
 }
 
+#define CONNECTION_MAX (REGISTRY_NAME_MAX + 12)
+
+static void connection_name(const struct registry_principal *user, int i, char into[CONNECTION_MAX])
+{
+    snprintf(into, CONNECTION_MAX, i == 1 ? "%s" : "%s.%d", user->name, i);
+}
+
 static void each_connection(FILE *to, const struct registry_principal *user, bool rights)
 {
     for (int i = 1; i <= user->connections; i++) {
-        char name[REGISTRY_NAME_MAX + 12];
-        snprintf(name, sizeof name, i == 1 ? "%s" : "%s.%d", user->name, i);
+        char name[CONNECTION_MAX];
+        connection_name(user, i, name);
         fprintf(to, "\nuser %s\n", name);
         if (rights)
             user_rights(to, user);
@@ -88,6 +95,56 @@ void acl_revoked(FILE *to, const struct registry_principal *gone)
         fprintf(to, "\nuser %s\n", birth);
         deny_patterns(to, birth);
     }
+}
+
+/* ---- the legacy front ---- */
+
+void acl_legacy_device(FILE *to, const char *device, const char *mac)
+{
+    fprintf(to,
+            "\nuser %s\n"
+            "topic read mqtt_rx_%s\n"
+            "topic write mqtt_tx_%s\n"
+            "topic read irrigation/zone/on\n",
+            device, mac, mac);
+}
+
+void acl_legacy_user(FILE *to, const struct registry_principal *user, const char *mac)
+{
+    bool commands = strcmp(user->role, "operator") == 0 || strcmp(user->role, "admin") == 0;
+    for (int i = 1; i <= user->connections; i++) {
+        char name[CONNECTION_MAX];
+        connection_name(user, i, name);
+        fprintf(to, "\nuser %s\ntopic read mqtt_tx_%s\n", name, mac);
+        if (commands)
+            fprintf(to, "topic write mqtt_rx_%s\ntopic write irrigation/zone/on\n", mac);
+    }
+}
+
+struct legacy {
+    FILE *to;
+    struct registry *registry;
+    const char *mac;
+};
+
+static bool legacy_user(void *user, const struct registry_principal *row)
+{
+    struct legacy *legacy = user;
+    bool ours = strcmp(row->role, "agent") == 0 || strcmp(row->role, "keeper") == 0;
+    if (strcmp(row->state, "active") == 0 && !ours)
+        acl_legacy_user(legacy->to, row, legacy->mac);
+    return true;
+}
+
+static bool legacy_device(void *user, const struct registry_principal *row)
+{
+    struct legacy *legacy = user;
+    if (strcmp(row->state, "active") != 0 || !row->mac[0])
+        return true;
+    acl_legacy_device(legacy->to, row->name, row->mac);
+    legacy->mac = row->mac;
+    registry_principals(legacy->registry, "user", legacy_user, legacy);
+    return true;
 }
 
 /* ---- the file ---- */
@@ -124,5 +181,8 @@ int mosquitto_write_acl(struct home *home)
     registry_principals(&home->registry, "device", each_device, text.file);
     fputs("\n# Users\n", text.file);
     registry_principals(&home->registry, "user", each_user, text.file);
+    fputs("\n# Devices with the topics of older programs: thimble device legacy\n", text.file);
+    struct legacy legacy = {.to = text.file, .registry = &home->registry};
+    registry_principals(&home->registry, "device", legacy_device, &legacy);
     return text_write(&text, home_path(home, "broker/acl").text);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "broker_export.h"
 #include "broker_run.h"
 #include "commands.h"
 #include "exits.h"
@@ -149,6 +150,8 @@ static int make_all(struct home *home, const struct broker *broker)
     if (code == EXIT_OK)
         code = mosquitto_write_passwords(home);
     if (code == EXIT_OK)
+        code = broker_write_unit(home);
+    if (code == EXIT_OK)
         code = keep_settings(home, broker);
     return code == EXIT_OK ? mosquitto_write_configuration(home, &broker->plan) : code;
 }
@@ -164,6 +167,7 @@ static void show_files(const struct home *home, const struct mosquitto_plan *pla
         say_file(home_path(home, "broker/passwords").text, "hashes of the passwords");
     say_file(home_path(home, "broker/server.crt").text, "its certificate, valid for a year");
     say_file(home_path(home, "broker/server.key").text, "its private key");
+    say_file(home_path(home, "broker/systemd.conf").text, "a drop-in for systemd, if you want it");
     if (plan->one_way) {
         say_file(home_path(home, "ca/server.crt").text, "what clients know it by");
         return;
@@ -328,7 +332,7 @@ static int init_in(const char *dir, const struct broker *broker)
     else if (code == EXIT_OK)
         show_text(&home, broker);
     if (code == EXIT_OK && !broker->no_proof)
-        code = prove_broker(&home, true);
+        code = prove_broker(&home, true, NULL);
     if (code == EXIT_OK && mosquitto_running(&home) > 0)
         warn("the running broker still has its old configuration\n"
              "end `thimble broker run` and start it again");
@@ -369,7 +373,7 @@ static int broker_init(int argc, char **argv)
     static const struct usage usage = {
         "broker init", "", "Sets mosquitto up so that only your devices and users can use it.",
         "Files: broker/mosquitto.conf acl passwords server.crt server.key clients-ca.crt\n"
-        "clients.crl recovery-ca.crt recovery.crl data/\n"
+        "clients.crl recovery-ca.crt recovery.crl systemd.conf data/\n"
         "It is then tried out, as by `thimble broker prove`.\n"
         "The certificate holds every name and address of this machine besides --host. Example:\n"
         "  thimble broker init --host broker.example --host 192.0.2.7"};
@@ -421,6 +425,7 @@ int broker_main(int argc, char **argv)
         {"prove", broker_prove, "tries what is allowed and what is forbidden"},
         {"lint", broker_lint, "finds mistakes in any mosquitto.conf"},
         {"password", broker_password, "gives a name a password, for one-way brokers"},
+        {"export", broker_export, "its files, for a router or another machine"},
     };
     return commands_run("broker", verbs, sizeof verbs / sizeof verbs[0], argc, argv);
 }

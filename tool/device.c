@@ -10,6 +10,7 @@
 #include "home.h"
 #include "json.h"
 #include "key_pass.h"
+#include "legacy.h"
 #include "mosquitto.h"
 #include "names.h"
 #include "options.h"
@@ -142,6 +143,7 @@ int device_main(int argc, char **argv)
         {"list", device_list, "lists them"},
         {"show", device_show, "shows one and its certificates"},
         {"revoke", device_revoke, "revokes its certificates"},
+        {"legacy", device_legacy, "lets it use the topics of older programs"},
     };
-    return commands_run("device", verbs, 4, argc, argv);
+    return commands_run("device", verbs, sizeof verbs / sizeof verbs[0], argc, argv);
 }

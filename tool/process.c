@@ -162,12 +162,22 @@ uint16_t process_free_port(void)
     return bound ? ntohs(address.sin_port) : 0;
 }
 
-bool process_listens(uint16_t port)
+bool process_listens_at(const char *address, uint16_t port)
 {
-    struct sockaddr_in address = loopback(port);
-    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool listens = file >= 0 && connect(file, (struct sockaddr *)&address, sizeof address) == 0;
+    struct sockaddr_in v4 = loopback(port);
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool old = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
+    if (!old && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
+        return false;
+    int file = socket(old ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens = file >= 0 && connect(file, old ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
+                                        old ? sizeof v4 : sizeof v6) == 0;
     if (file >= 0)
         close(file);
     return listens;
+}
+
+bool process_listens(uint16_t port)
+{
+    return process_listens_at("127.0.0.1", port);
 }

@@ -35,7 +35,8 @@ int process_stop(struct process *process, unsigned patience_ms);
 /* A TCP port on 127.0.0.1 that nobody listens on now; 0 when there is none. */
 uint16_t process_free_port(void);
 
-/* True when something accepts connections there. */
+/* True when something accepts connections there, on 127.0.0.1 or at an address. */
 bool process_listens(uint16_t port);
+bool process_listens_at(const char *address, uint16_t port);
 
 #endif

@@ -179,13 +179,17 @@ char *proof_cast_acl(void)
         return NULL;
     fputs(PROOF_ACL_MARK, text.file);
     acl_birth(text.file, DEVICE);
+    acl_legacy_device(text.file, DEVICE, PROOF_MAC);
     for (int i = 0; i < PROOF_CAST; i++) {
         struct registry_principal row = {.connections = 1,
                                          .homeassistant = cast_list[i].homeassistant};
         snprintf(row.name, sizeof row.name, "%s", cast_list[i].name);
         snprintf(row.role, sizeof row.role, "%s", cast_list[i].role);
-        if (row.role[0])
-            acl_user(text.file, &row);
+        if (!row.role[0])
+            continue;
+        acl_user(text.file, &row);
+        if (i != PROOF_AGENT && i != PROOF_KEEPER)
+            acl_legacy_user(text.file, &row, PROOF_MAC);
     }
     if (fclose(text.file) == 0)
         return text.at;

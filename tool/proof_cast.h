@@ -21,6 +21,7 @@ enum proof_who {
 };
 
 #define PROOF_BIT(who) (1U << (who))
+#define PROOF_MAC      "02fffffffffe" /* of the device, which has asked for the legacy topics */
 
 /* Further certificates, for connections that come and go. */
 enum proof_paper {

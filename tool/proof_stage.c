@@ -13,9 +13,10 @@
 #include "term.h"
 #include "text.h"
 
-#define START_MS 10000
-#define END_MS   10000
-#define LOOK_MS  20 /* how often our own broker's output is looked at */
+#define START_MS   10000
+#define END_MS     10000
+#define RESTART_MS 60000
+#define LOOK_MS    20 /* how often our own broker's output is looked at */
 
 /* ---- the configuration ---- */
 
@@ -317,11 +318,56 @@ int proof_stage_start(struct proof_stage *stage, const char *lines, const char *
     return code == EXIT_OK ? start_own(stage) : code;
 }
 
+/* Until every listener takes connections again. */
+static int await_listeners(struct proof_stage *stage)
+{
+    uint32_t since = th_linux_now(&stage->loop);
+    for (size_t i = 0; i < stage->listener_count;) {
+        if (process_listens_at(stage->listeners[i].address, (uint16_t)stage->listeners[i].port)) {
+            i++;
+            continue;
+        }
+        if (th_linux_now(&stage->loop) - since > START_MS)
+            return fail(EXIT_FAILED, "port %ld is closed after `%s`\nsee the broker's log",
+                        stage->listeners[i].port, stage->restart);
+        th_linux_wait(&stage->loop, LOOK_MS);
+    }
+    return EXIT_OK;
+}
+
+static int restart_running(struct proof_stage *stage)
+{
+    char shell[] = "/bin/sh", flag[] = "-c", command[1024];
+    struct process process;
+    const char *line;
+    int status = -1;
+    if (snprintf(command, sizeof command, "%s", stage->restart) >= (int)sizeof command)
+        return fail(EXIT_USAGE, "the restart command is too long\nput it into a script");
+    char *argv[] = {shell, flag, command, NULL};
+    int code = process_start(&process, argv);
+    uint32_t since = th_linux_now(&stage->loop);
+    bool ended = code != EXIT_OK;
+    while (!ended && th_linux_now(&stage->loop) - since < RESTART_MS) {
+        while (process.output >= 0 && process_line(&process, &line))
+            warn("restart: %s\nsee the broker's log", line);
+        ended = process_ended(&process, &status);
+        th_linux_wait(&stage->loop, LOOK_MS);
+    }
+    if (code == EXIT_OK)
+        process_stop(&process, 0);
+    if (code == EXIT_OK && (!ended || status != 0))
+        code = fail(EXIT_FAILED, "`%s` %s\ntry it by hand", stage->restart,
+                    ended ? "failed" : "does not end");
+    return code == EXIT_OK ? await_listeners(stage) : code;
+}
+
 int proof_stage_again(struct proof_stage *stage, const char *passwords)
 {
     int code = write_passwords(stage, passwords);
     if (code != EXIT_OK)
         return code;
+    if (!stage->own && stage->restart)
+        return restart_running(stage);
     if (!stage->own) { /* the revocation lists it has read with the ACL */
         if (stage->passwords.at)
             mosquitto_reload(stage->home);

@@ -41,7 +41,8 @@ struct proof_stage {
     struct proof_listener listeners[PROOF_LISTENERS_MAX];
     size_t listener_count;
     struct process process;
-    bool one_way;                /* every listener is for passwords */
+    const char *restart; /* a shell command that restarts a running one; NULL: it is left running */
+    bool one_way;        /* every listener is for passwords */
     struct bytes acl, passwords; /* as they were */
 };
 
@@ -55,7 +56,8 @@ int proof_stage_open(struct proof_stage *stage, struct home *home, bool own);
  * behind the others. */
 int proof_stage_start(struct proof_stage *stage, const char *lines, const char *passwords);
 
-/* Other passwords; then our own broker ends and starts again, and a running one reads its files. */
+/* Other passwords; then our own broker ends and starts again, and so does a running one by the
+ * command for it; without one it reads its files. */
 int proof_stage_again(struct proof_stage *stage, const char *passwords);
 
 /* Puts the ACL back, ends what was started, removes the directory with all keys in it. */

@@ -85,6 +85,13 @@ static const struct says {
     {"F6", "a device asks for no other's recovery", PROOF_OTHER, "recover/" DEVICE "/request",
      NOBODY},
     {"F6", "an operator answers no recovery", PROOF_OPERATOR, "recover/" DEVICE "/answer", NOBODY},
+    {"F6", "a legacy request reaches who asked for it", PROOF_OPERATOR, "mqtt_rx_" PROOF_MAC,
+     PROOF_BIT(PROOF_DEVICE) | PROOF_BIT(PROOF_KEEPER)},
+    {"F6", "and its answer the users", PROOF_DEVICE, "mqtt_tx_" PROOF_MAC,
+     USERS & ~PROOF_BIT(PROOF_AGENT)},
+    {"F6", "a viewer makes none", PROOF_VIEWER, "mqtt_rx_" PROOF_MAC, NOBODY},
+    {"F6", "nor does another device answer", PROOF_OTHER, "mqtt_tx_" PROOF_MAC, NOBODY},
+    {"F6", "nor has it legacy topics unasked", PROOF_OTHER, "irrigation/zone/on", NOBODY},
     {"F6", "a user cannot ask for recovery", PROOF_VIEWER, "recover/prove.viewer/request", NOBODY},
 };
 
@@ -272,7 +279,8 @@ static int prove_revoked(struct proof *proof)
     int code = passwords ? proof_stage_again(&proof->stage, passwords)
                          : fail(EXIT_FAILED, "no memory\nend other programs");
     free(passwords);
-    const char *what = proof->stage.own ? "a revoked one, after a restart" : "a revoked one";
+    bool restarted = proof->stage.own || proof->stage.restart;
+    const char *what = restarted ? "a revoked one, after a restart" : "a revoked one";
     for (size_t i = 0; code == EXIT_OK && i < proof->stage.listener_count; i++) {
         const struct proof_listener *listener = &proof->stage.listeners[i];
         struct proof_visit visit = {.listener = listener,
@@ -338,7 +346,7 @@ static int show_sum(const struct proof *proof)
                 proof->failed, proof->rows);
 }
 
-int prove_broker(struct home *home, bool init)
+int prove_broker(struct home *home, bool init, const char *restart)
 {
     struct proof *proof = calloc(1, sizeof *proof);
     if (!proof)
@@ -346,6 +354,7 @@ int prove_broker(struct home *home, bool init)
     proof->home = home;
     proof->brief = init;
     int code = proof_stage_open(&proof->stage, home, init);
+    proof->stage.restart = restart;
     if (code == EXIT_OK)
         code = proof_cast_papers(&proof->cast, &proof->stage);
     bool json = term.json && !init;
@@ -376,10 +385,15 @@ int broker_prove(int argc, char **argv)
         "broker prove", "", "Tries what is allowed and what is forbidden, and checks what arrives.",
         "It proves the broker that `thimble broker run` runs, or else one started for it from the\n"
         "same files. Names of the proof begin with 'prove.'; certificates live for ten minutes."};
-    const char *dir = NULL;
+    const char *dir = NULL, *restart = NULL;
     struct words rest = {0};
-    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_KEY_PASS, OPTION_ROW_JSON};
-    int code = options_take(&usage, options, 3, argc, argv, &rest);
+    const struct option options[] = {OPTION_ROW_DIR(&dir),
+                                     {0, "restart-command", "COMMAND",
+                                      "restarts the running broker, to prove that as well",
+                                      OPTION_TEXT, &restart, 0, 0},
+                                     OPTION_ROW_KEY_PASS,
+                                     OPTION_ROW_JSON};
+    int code = options_take(&usage, options, sizeof options / sizeof options[0], argc, argv, &rest);
     if (code != OPTION_GO_ON)
         return code;
     if (rest.count)
@@ -390,7 +404,7 @@ int broker_prove(int argc, char **argv)
     if (code == EXIT_OK)
         code = home_lock(&home);
     if (code == EXIT_OK)
-        code = prove_broker(&home, false);
+        code = prove_broker(&home, false, restart);
     home_close(&home);
     return code;
 }

@@ -46,8 +46,8 @@ struct th_log {
 };
 
 /* Finds the newest state and makes it stable before it returns; an empty or unreadable region is
- * begun anew. `nonce` is any number an attacker cannot foresee. Costs one mark of 16 bytes when
- * there is something, at most one change of unit.
+ * begun anew. `nonce` is any number an attacker cannot foresee. Costs three programs of 16
+ * bytes when there is something, at most one change of unit.
  * TH_ERR_CONFIG: region and geometry do not fit. TH_ERR_STORE: the flash fails; nothing may be
  * written through this log then. */
 enum th_error th_log_mount(struct th_log *log, const struct th_flash_ops *flash, void *flash_ctx,
@@ -55,7 +55,8 @@ enum th_error th_log_mount(struct th_log *log, const struct th_flash_ops *flash,
 
 /* Writes the newest record of `kind`; an empty one takes the kind away. On return it is durable.
  * TH_ERR_INVALID: no such kind. TH_ERR_TOO_LARGE: all newest records and this one do not fit one
- * unit. TH_ERR_STORE: the flash fails; the old record still counts. */
+ * unit. TH_ERR_STORE: the flash fails; the old record still counts in this session, but the next
+ * start may find the new one: it cannot be taken back on a flash that fails. */
 enum th_error th_log_write(struct th_log *log, uint8_t kind, struct th_span record);
 
 /* The newest record's length, 0 when there is none. */

@@ -15,6 +15,7 @@
 #include <thimble/mqtt.h>
 #include <thimble/net.h>
 #include <thimble/pem.h>
+#include <thimble/seed.h>
 #include <thimble/span.h>
 #include <thimble/stream.h>
 #include <thimble/time.h>

@@ -22,48 +22,91 @@ static bool within(const struct sim_flash *flash, uint32_t offset, size_t len)
     return offset <= flash->geometry.size && len <= flash->geometry.size - offset;
 }
 
-/* Gives one byte its new value as far as the tear lets it. */
-static void tear_byte(struct sim_flash *flash, uint32_t at, uint8_t target)
+/* What becomes of one bit that the operation was to change. */
+enum fate { STAYS, CHANGES, WEAKENS };
+
+static enum fate fate_counted(struct sim_flash *flash)
 {
-    uint8_t change = flash->cells[at] ^ target;
+    uint32_t number = flash->counted++;
+
+    switch (flash->tear) {
+    case SIM_TEAR_SOME: return number % 4 == 1 ? CHANGES : STAYS;
+    case SIM_TEAR_MOST: return number % 16 != 0 ? CHANGES : STAYS;
+    default: return number % 8 == 0 ? WEAKENS : CHANGES;
+    }
+}
+
+static enum fate fate_by_chance(const struct sim_flash *flash, uint32_t at, unsigned bit)
+{
     uint8_t chance = random_byte(flash, at ^ flash->operation << 16);
     uint8_t more = random_byte(flash, at + 0x5555u);
 
     switch (flash->tear) {
-    case SIM_TEAR_NOTHING: break;
-    case SIM_TEAR_WHOLE: flash->cells[at] = target; break;
-    case SIM_TEAR_SOME: flash->cells[at] ^= change & chance & more; break;
-    case SIM_TEAR_MOST: flash->cells[at] ^= change & (chance | more | 0x11); break;
-    case SIM_TEAR_CHUNKS:
-        if (random_byte(flash, at / 16 ^ flash->operation << 16) & 1)
-            flash->cells[at] = target;
-        break;
-    case SIM_TEAR_MARGINAL: flash->weak[at] |= change; break;
-    case SIM_TEAR_FADING:
-        if (chance % 8 == 0)
-            flash->weak[at] |= change;
-        else
-            flash->cells[at] = target;
-        break;
-    case SIM_TEAR_KINDS: break;
+    case SIM_TEAR_SOME: return (chance & more) >> bit & 1 ? CHANGES : STAYS;
+    case SIM_TEAR_MOST: return (chance | more | 0x11) >> bit & 1 ? CHANGES : STAYS;
+    default: return chance % 8 == 0 ? WEAKENS : CHANGES;
     }
 }
 
-/* What one operation does to one byte: in full, or as the cut leaves it. */
-static void apply(struct sim_flash *flash, uint32_t at, uint8_t target, bool cut)
+/* `part` is where the byte lies in the operation, from 0 to below `whole`. */
+static enum fate fate_of(struct sim_flash *flash, uint32_t at, unsigned bit, uint32_t part,
+                         uint32_t whole)
 {
-    if (cut) {
-        tear_byte(flash, at, target);
-    } else {
-        flash->weak[at] &= (uint8_t) ~(flash->cells[at] ^ target);
-        flash->cells[at] = target;
+    uint32_t piece = part / SIM_GRAIN;
+
+    switch (flash->tear) {
+    case SIM_TEAR_NOTHING: return STAYS;
+    case SIM_TEAR_WHOLE: return CHANGES;
+    case SIM_TEAR_HEAD: return part < whole / 2 ? CHANGES : STAYS;
+    case SIM_TEAR_TAIL: return part >= whole / 2 ? CHANGES : STAYS;
+    case SIM_TEAR_MARGINAL: return WEAKENS;
+    case SIM_TEAR_CHUNKS:
+        if (flash->by_count)
+            return piece % 2 == 1 ? CHANGES : STAYS;
+        return random_byte(flash, at / SIM_GRAIN ^ flash->operation << 16) & 1 ? CHANGES : STAYS;
+    case SIM_TEAR_SOME:
+    case SIM_TEAR_MOST:
+    case SIM_TEAR_FADING:
+    case SIM_TEAR_KINDS: break;
     }
+    return flash->by_count ? fate_counted(flash) : fate_by_chance(flash, at, bit);
+}
+
+/* Gives one byte its new value as far as the tear lets it. A bit that was weak before is one that
+ * was to change, unless it was sound. */
+static void tear_byte(struct sim_flash *flash, uint32_t at, uint8_t wanted, uint8_t target,
+                      uint32_t part, uint32_t whole)
+{
+    for (unsigned bit = 0; bit < 8; bit++) {
+        uint8_t mask = (uint8_t)(1u << bit);
+
+        if (!(wanted & mask) ||
+            (!(flash->weak[at] & mask) && !((flash->cells[at] ^ target) & mask)))
+            continue;
+        switch (fate_of(flash, at, bit, part, whole)) {
+        case STAYS: break;
+        case CHANGES:
+            flash->cells[at] = (uint8_t)((flash->cells[at] & ~mask) | (target & mask));
+            flash->weak[at] &= (uint8_t)~mask;
+            break;
+        case WEAKENS: flash->weak[at] |= mask; break;
+        }
+    }
+}
+
+/* What an operation does to one byte, in full: bits in `wanted` become as in `target`, sound. */
+static void change_byte(struct sim_flash *flash, uint32_t at, uint8_t wanted, uint8_t target)
+{
+    flash->cells[at] = (uint8_t)((flash->cells[at] & ~wanted) | (target & wanted));
+    flash->weak[at] &= (uint8_t)~wanted;
 }
 
 /* Counts the operation; false when it does not take place at all. */
 static bool begin(struct sim_flash *flash, bool *cut)
 {
     uint32_t number = flash->operation++;
+
+    flash->counted = 0;
 
     if (flash->dead || (number >= flash->fail_from && number < flash->fail_to))
         return false;
@@ -78,23 +121,43 @@ static struct th_flash_geometry flash_geometry(void *ctx)
     return flash->geometry;
 }
 
+static uint8_t byte_read(const struct sim_flash *flash, uint32_t at)
+{
+    uint8_t cell = flash->cells[at], weak = flash->weak[at];
+
+    if (weak == 0)
+        return cell;
+    if (flash->readings == NULL)
+        return cell ^ (weak & random_byte(flash, at + (flash->restless ? flash->reads : 0) * 64));
+    return sim_flash_reading(flash, at, (enum sim_reading)flash->readings[at / SIM_GRAIN]);
+}
+
+uint8_t sim_flash_reading(const struct sim_flash *flash, uint32_t at, enum sim_reading reading)
+{
+    uint8_t cell = flash->cells[at], weak = flash->weak[at];
+
+    switch (reading) {
+    case SIM_READS_ONES: return cell | weak;
+    case SIM_READS_ZEROS: return cell & (uint8_t)~weak;
+    case SIM_READS_MIXED:
+    case SIM_READINGS: break;
+    }
+    return cell ^ (weak & 0x55);
+}
+
 static bool flash_read(void *ctx, uint32_t offset, uint8_t *into, size_t len)
 {
-    const struct sim_flash *flash = ctx;
+    struct sim_flash *flash = ctx;
 
     if (flash->dead || !within(flash, offset, len))
         return false;
-    for (size_t i = 0; i < len; i++) {
-        uint32_t at = offset + (uint32_t)i;
-
-        into[i] = flash->cells[at];
-        if (flash->weak[at] != 0)
-            into[i] ^= flash->weak[at] & random_byte(flash, at);
-    }
+    flash->reads++;
+    for (size_t i = 0; i < len; i++)
+        into[i] = byte_read(flash, offset + (uint32_t)i);
     return true;
 }
 
-/* A weak bit that is programmed to 0 is a sound 0; one that is to stay 1 stays weak. */
+/* A weak bit that is to stay 1 stays weak. */
 static bool flash_program(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len)
 {
     struct sim_flash *flash = ctx;
@@ -105,10 +168,12 @@ static bool flash_program(void *ctx, uint32_t offset, const uint8_t *bytes, size
     flash->programs++;
     for (size_t i = 0; i < len; i++) {
         uint32_t at = offset + (uint32_t)i;
+        uint8_t wanted = (uint8_t)~bytes[i];
 
-        if (!cut)
-            flash->weak[at] &= bytes[i];
-        apply(flash, at, flash->cells[at] & bytes[i], cut);
+        if (cut)
+            tear_byte(flash, at, wanted, 0, (uint32_t)i, (uint32_t)len);
+        else
+            change_byte(flash, at, wanted, 0);
     }
     flash->dead = cut;
     return !cut;
@@ -117,16 +182,19 @@ static bool flash_program(void *ctx, uint32_t offset, const uint8_t *bytes, size
 static bool flash_erase(void *ctx, uint32_t offset)
 {
     struct sim_flash *flash = ctx;
+    uint32_t unit = flash->geometry.erase_unit;
     bool cut = false;
 
-    if (offset % flash->geometry.erase_unit != 0 ||
-        !within(flash, offset, flash->geometry.erase_unit) || !begin(flash, &cut))
+    if (offset % unit != 0 || !within(flash, offset, unit) || !begin(flash, &cut))
         return false;
     flash->erases++;
-    for (uint32_t at = offset; at < offset + flash->geometry.erase_unit; at++) {
-        if (!cut)
-            flash->weak[at] = 0;
-        apply(flash, at, 0xFF, cut);
+    if (flash->unit_erases)
+        flash->unit_erases[offset / unit]++;
+    for (uint32_t part = 0; part < unit; part++) {
+        if (cut)
+            tear_byte(flash, offset + part, 0xFF, 0xFF, part, unit);
+        else
+            change_byte(flash, offset + part, 0xFF, 0xFF);
     }
     flash->dead = cut;
     return !cut;

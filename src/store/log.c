@@ -38,15 +38,27 @@ static bool append_settled(struct th_log *log, uint32_t sequence)
     return log_mark_program(log, &mark);
 }
 
-/* Copies data from another unit grain by grain: no record-sized buffer. */
+/* The CRC in the RECORD mark before that data. */
+static bool crc_of(const struct th_log *log, uint8_t unit, uint32_t data, uint32_t *crc)
+{
+    uint8_t raw[4];
+
+    if (!log_read(log, unit, data - 8, raw, sizeof raw))
+        return false;
+    *crc = raw[0] | (uint32_t)raw[1] << 8 | (uint32_t)raw[2] << 16 | (uint32_t)raw[3] << 24;
+    return true;
+}
+
+/* Copies a record grain by grain: no record-sized buffer. False also when the copy is not what the
+ * CRC of the original says: weak cells may read differently each time. */
 static bool copy_record(struct th_log *log, uint8_t from, uint8_t kind, uint32_t at, uint16_t len)
 {
     struct mark mark = {MARK_RECORD, kind, len, ++log->sequence, 0};
+    uint32_t copied;
 
-    if (!log_data_crc(log, from, at, len, &mark.data_crc) || !log_mark_program(log, &mark))
+    if (!crc_of(log, from, at, &mark.data_crc) || !log_mark_program(log, &mark))
         return false;
-    log->newest[kind].at = log->tail;
-    log->newest[kind].len = len;
+    uint32_t to = log->tail;
     for (uint32_t done = 0; done < len; done += TH_LOG_GRAIN) {
         uint8_t grain[TH_LOG_GRAIN];
         uint32_t n = len - done < TH_LOG_GRAIN ? len - done : TH_LOG_GRAIN;
@@ -57,6 +69,10 @@ static bool copy_record(struct th_log *log, uint8_t from, uint8_t kind, uint32_t
             return false;
         log->tail += TH_LOG_GRAIN;
     }
+    if (!log_data_crc(log, log->unit, to, len, &copied) || copied != mark.data_crc)
+        return false;
+    log->newest[kind].at = to;
+    log->newest[kind].len = len;
     return true;
 }
 
@@ -166,60 +182,90 @@ static void adopt(struct th_log *log, uint8_t unit, const struct unit_header *he
     log->nonce = header->nonce;
     log->erases = header->erases;
     log->sequence = scan->sequence;
-    log->tail = scan->tail;
+    log->tail = scan->end;
     for (uint8_t k = 0; k < TH_LOG_KINDS; k++) {
         log->newest[k].at = scan->newest[k].at;
         log->newest[k].len = scan->newest[k].len;
     }
 }
 
-/* The newest complete unit. One that is newer but not complete was cut while it was begun: it is
- * erased before the older one is written to, else a weak mark could make it count later. */
+/* Only the mark that stands last, and one right behind the end that left no trace, can have been
+ * cut. The first is written again as it reads, or voided where it is none; the place of the other
+ * is voided. Whatever they might have read as later, they read as now; should this be cut, nothing
+ * has been written behind it. */
+static bool close_end(struct th_log *log, const struct log_scan *scan)
+{
+    bool ok = scan->torn ? log_void(log, log->unit, scan->end - TH_LOG_GRAIN)
+                         : log_mark_program_at(log, scan->last_at, &scan->last);
+
+    return ok && (scan->end >= log->unit_size || log_void(log, log->unit, scan->end));
+}
+
+/* A newer unit that is not complete was cut while it was begun. It must never count later: the
+ * place of its SETTLED mark, which may have been cut, is voided before the erase, which may be cut
+ * as well and leave the rest of it readable. */
+static bool discard_unit(struct th_log *log, uint8_t unit, const struct log_scan *scan)
+{
+    return (scan->complete_at == 0 || log_void(log, unit, scan->complete_at + TH_LOG_GRAIN)) &&
+           erase_unit(log, unit);
+}
+
+/* The newest complete unit. Older ones do not matter, whatever state they are in. */
 static bool find_unit(struct th_log *log, struct log_scan *best, bool *found)
 {
-    uint32_t stale = 0;
+    struct unit_header header;
+    struct log_scan scan;
 
     *found = false;
     for (uint8_t unit = 0; unit < log->region.units; unit++) {
-        struct unit_header header;
-        struct log_scan scan;
-
         if (!log_header_read(log, unit, &header))
             continue;
         if (!log_scan_unit(log, unit, &header, &scan))
             return false;
-        if (!scan.complete) {
-            stale |= 1u << unit;
-        } else if (!*found || (int32_t)(header.number - log->unit_number) > 0) {
+        if (scan.complete && (!*found || (int32_t)(header.number - log->unit_number) > 0)) {
             *found = true;
             *best = scan;
             adopt(log, unit, &header, &scan);
         }
     }
     for (uint8_t unit = 0; unit < log->region.units; unit++) {
-        if ((stale >> unit & 1) && !erase_unit(log, unit))
+        if (!log_header_read(log, unit, &header) ||
+            (*found && (int32_t)(header.number - log->unit_number) <= 0))
+            continue;
+        if (!log_scan_unit(log, unit, &header, &scan) || !discard_unit(log, unit, &scan))
             return false;
     }
     return true;
 }
 
-/* Whatever the last power cut left weak is written again in full, before anybody acts on it. */
+/* What the last power cut left in doubt is decided and written down, before anybody acts on it. */
+static bool decide(struct th_log *log, const struct log_scan *scan)
+{
+    uint32_t need = TH_LOG_GRAIN;
+
+    if (scan->loose)
+        need += TH_LOG_GRAIN + log_grains(scan->loose_len);
+    if (!close_end(log, scan))
+        return false;
+    log->tail += TH_LOG_GRAIN;
+    if (log->tail + need > log->unit_size)
+        return false;
+    if (scan->loose &&
+        copy_record(log, log->unit, scan->loose_kind, scan->loose_at, scan->loose_len))
+        return append_settled(log, log->sequence);
+    return append_settled(log, scan->settled);
+}
+
 static bool make_stable(struct th_log *log, const struct log_scan *scan)
 {
-    uint32_t need = 2 * TH_LOG_GRAIN;
-
-    if (!scan->loose) {
-        if (log->tail + need > log->unit_size)
-            return change_unit_keeping(log, UINT32_MAX);
-        return append_settled(log, scan->settled);
+    if (decide(log, scan))
+        return true;
+    /* No room is left, or the place is worn. */
+    if (scan->loose) {
+        log->newest[scan->loose_kind].at = scan->loose_len ? scan->loose_at : 0;
+        log->newest[scan->loose_kind].len = scan->loose_len;
     }
-    log->newest[scan->loose_kind].at = scan->loose_len ? scan->loose_at : 0;
-    log->newest[scan->loose_kind].len = scan->loose_len;
-    need += log_grains(scan->loose_len);
-    if (log->tail + need > log->unit_size)
-        return change_unit_keeping(log, UINT32_MAX);
-    return copy_record(log, log->unit, scan->loose_kind, scan->loose_at, scan->loose_len) &&
-           append_settled(log, log->sequence);
+    return change_unit_keeping(log, UINT32_MAX);
 }
 
 enum th_error th_log_mount(struct th_log *log, const struct th_flash_ops *flash, void *flash_ctx,

@@ -41,21 +41,30 @@ bool log_header_program(struct th_log *log, uint8_t unit, const struct unit_head
 /* True when a whole mark of this unit's nonce stands there. */
 bool log_mark_read(const struct th_log *log, uint8_t unit, uint32_t nonce, uint32_t at,
                    struct mark *out);
+/* In the unit in use: at its tail, which moves on; or somewhere. */
 bool log_mark_program(struct th_log *log, const struct mark *mark);
+bool log_mark_program_at(struct th_log *log, uint32_t at, const struct mark *mark);
+
+/* Makes sure that a grain is none and stays none: all its bits become 0. */
+bool log_void(struct th_log *log, uint8_t unit, uint32_t at);
 
 /* The CRC of data in flash. */
 bool log_data_crc(const struct th_log *log, uint8_t unit, uint32_t at, uint32_t len, uint32_t *crc);
 
 /* What one pass over a unit finds. */
 struct log_scan {
-    bool complete; /* it may be used: its COMPLETE mark is there and settled */
-    bool loose;    /* its last record is whole but not settled; `loose_*` say which */
+    bool complete;        /* it may be used: its COMPLETE mark is there and settled */
+    uint32_t complete_at; /* of the COMPLETE mark; 0: none */
+    bool loose;           /* its last record is whole but not settled; `loose_*` say which */
     uint8_t loose_kind;
     uint16_t loose_len;
     uint32_t loose_at;
     uint32_t sequence; /* the newest seen */
     uint32_t settled;  /* of the newest record that counts */
-    uint32_t tail;     /* the first place that no cut write can have touched */
+    struct mark last;  /* the last one, at `last_at`; 0: none */
+    uint32_t last_at;
+    bool torn;    /* what stands last is no mark and no record's data: a mark that was cut */
+    uint32_t end; /* of everything that does not read as erased, or that a mark announces */
     struct {
         uint32_t at;
         uint16_t len;

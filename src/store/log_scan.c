@@ -6,8 +6,7 @@ struct pass {
     const struct th_log *log;
     uint8_t unit;
     uint32_t nonce;
-    bool saw_complete; /* a COMPLETE mark, perhaps a weak one */
-    bool pending;      /* a whole record that nothing has settled yet */
+    bool pending; /* a whole record that nothing has settled yet */
     uint8_t kind;
     uint16_t len;
     uint32_t at, sequence;
@@ -29,7 +28,7 @@ static void settle(struct pass *pass)
  * after the cut took the decision, so it is passed over. */
 static void take_record(struct pass *pass, const struct mark *mark, uint32_t data)
 {
-    if (!pass->saw_complete)
+    if (pass->out->complete_at == 0)
         settle(pass);
     pass->pending = true;
     pass->kind = mark->kind;
@@ -38,12 +37,12 @@ static void take_record(struct pass *pass, const struct mark *mark, uint32_t dat
     pass->sequence = mark->sequence;
 }
 
-static void take_mark(struct pass *pass, const struct mark *mark)
+static void take_mark(struct pass *pass, const struct mark *mark, uint32_t at)
 {
     if (mark->type == MARK_COMPLETE) {
         settle(pass);
-        pass->saw_complete = true;
-    } else if (mark->type == MARK_SETTLED && pass->saw_complete) {
+        pass->out->complete_at = at;
+    } else if (mark->type == MARK_SETTLED && pass->out->complete_at > 0) {
         /* It settles the unit too: it was written only after COMPLETE was whole. */
         pass->out->complete = true;
         if (mark->sequence != pass->sequence)
@@ -63,8 +62,7 @@ static bool record_whole(const struct pass *pass, const struct mark *mark, uint3
     return *ok && crc == mark->data_crc;
 }
 
-/* The end of the last byte that is not erased: a write that was cut in its mark left some there, or
- * left weak cells in the one grain behind it. */
+/* The end of the last grain that does not read as erased. */
 static bool used_end(const struct th_log *log, uint8_t unit, uint32_t *end)
 {
     for (uint32_t at = log->unit_size; at > 0; at -= TH_LOG_GRAIN) {
@@ -86,9 +84,10 @@ static bool used_end(const struct th_log *log, uint8_t unit, uint32_t *end)
 static void finish(struct pass *pass, uint32_t reach)
 {
     struct log_scan *out = pass->out;
-    uint32_t end = out->tail > reach ? out->tail : reach;
 
-    out->tail = end + TH_LOG_GRAIN;
+    out->torn = out->end > reach;
+    if (!out->torn)
+        out->end = reach;
     out->loose = out->complete && pass->pending;
     if (out->loose) {
         out->loose_kind = pass->kind;
@@ -112,19 +111,21 @@ bool log_scan_unit(const struct th_log *log, uint8_t unit, const struct unit_hea
         if (log_mark_read(log, unit, header->nonce, at, &mark)) {
             if (mark.sequence > out->sequence)
                 out->sequence = mark.sequence;
+            out->last = mark;
+            out->last_at = at;
             reach = next + (mark.type == MARK_RECORD ? log_grains(mark.len) : 0);
             if (mark.type == MARK_RECORD && record_whole(&pass, &mark, next, &ok)) {
                 take_record(&pass, &mark, next);
                 next = reach;
             } else {
-                take_mark(&pass, &mark);
+                take_mark(&pass, &mark, at);
             }
         }
         if (!ok)
             return false;
         at = next;
     }
-    if (!used_end(log, unit, &out->tail))
+    if (!used_end(log, unit, &out->end))
         return false;
     finish(&pass, reach);
     return true;

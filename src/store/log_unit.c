@@ -88,17 +88,17 @@ bool log_mark_read(const struct th_log *log, uint8_t unit, uint32_t nonce, uint3
 
     if (at + TH_LOG_GRAIN > log->unit_size || !log_read(log, unit, at, raw, sizeof raw))
         return false;
-    if (get32(raw + 12) != mark_crc(raw, nonce, at))
+    /* Most grains that are no mark are erased or void: no CRC for those. */
+    if (raw[0] == 0xFF || raw[0] == 0 || get32(raw + 12) != mark_crc(raw, nonce, at))
         return false;
     *out = (struct mark){raw[0], raw[1], (uint16_t)(raw[2] | raw[3] << 8), get32(raw + 4),
                          get32(raw + 8)};
     return out->kind < TH_LOG_KINDS;
 }
 
-bool log_mark_program(struct th_log *log, const struct mark *mark)
+bool log_mark_program_at(struct th_log *log, uint32_t at, const struct mark *mark)
 {
     uint8_t raw[TH_LOG_GRAIN];
-    uint32_t at = log->tail;
 
     raw[0] = mark->type;
     raw[1] = mark->kind;
@@ -107,8 +107,22 @@ bool log_mark_program(struct th_log *log, const struct mark *mark)
     put32(raw + 4, mark->sequence);
     put32(raw + 8, mark->data_crc);
     put32(raw + 12, mark_crc(raw, log->nonce, at));
-    log->tail += TH_LOG_GRAIN;
     return log_program(log, log->unit, at, raw, sizeof raw);
+}
+
+bool log_mark_program(struct th_log *log, const struct mark *mark)
+{
+    uint32_t at = log->tail;
+
+    log->tail += TH_LOG_GRAIN;
+    return log_mark_program_at(log, at, mark);
+}
+
+bool log_void(struct th_log *log, uint8_t unit, uint32_t at)
+{
+    static const uint8_t zeros[TH_LOG_GRAIN] = {0};
+
+    return log_program(log, unit, at, zeros, sizeof zeros);
 }
 
 bool log_data_crc(const struct th_log *log, uint8_t unit, uint32_t at, uint32_t len, uint32_t *crc)

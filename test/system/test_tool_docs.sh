@@ -27,6 +27,8 @@ broker_run thimble-broker
 broker_prove thimble-broker
 broker_lint thimble-broker
 broker_password thimble-broker
+broker_export thimble-broker
+device_legacy thimble-device
 device_enrol thimble-device
 ca_log thimble-ca
 ca_export thimble-ca

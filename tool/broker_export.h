@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The broker's files for elsewhere: a directory for another machine, and a unit for systemd. */
+#ifndef TOOL_BROKER_EXPORT_H
+#define TOOL_BROKER_EXPORT_H
+
+#include "home.h"
+
+/* broker/systemd.conf: a drop-in that has mosquitto.service run `thimble broker run`. EXIT_OK or an
+ * error it has printed. */
+int broker_write_unit(struct home *home);
+
+/* thimble broker export: what mosquitto needs, in one directory to be copied. */
+int broker_export(int argc, char **argv);
+
+#endif
