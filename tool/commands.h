@@ -17,6 +17,7 @@ int device_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 int trust_main(int argc, char **argv);
 int call_main(int argc, char **argv);
+int watch_main(int argc, char **argv);
 int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);
 int tls_main(int argc, char **argv);

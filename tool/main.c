@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"user", user_main, "people and programs: add, list"},
     {"trust", trust_main, "what devices trust, signed: keygen, sign, show"},
     {"call", call_main, "asks a device for something"},
+    {"watch", watch_main, "what devices are doing, live"},
     {"pub", pub_main, "publishes a message, a file, or lines"},
     {"sub", sub_main, "subscribes and prints what arrives"},
     {"tls", tls_main, "judges a server as a device would, and explains"},

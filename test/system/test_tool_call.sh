@@ -15,7 +15,7 @@ wait_for 10 grep -q "The broker is up" "$scratch/broker.log" || exit 1
 own=$home/devices/garden
 mosquitto=(-h localhost -p "$port" --cafile "$home/ca/server.crt" --cert "$own/device.crt" --key "$own/device.key")
 # The device's side: one name is one connection, so it listens for a frame, then answers, in turns;
-# its session waits for it at the broker. What came is kept for looking at.
+# its session waits for it at the broker, as neither of them cleans it. What came is kept for looking at.
 answer() {
     local id
     id=$(sqlite3 :memory: "select json_extract('$1', '\$.id')")
@@ -30,7 +30,7 @@ respond() {
     while line=$(timeout 100 mosquitto_sub "${mosquitto[@]}" -c -i garden -q 1 -C 1 -v -t 'garden/from/+/rpc'); do
         echo "$line" >>"$scratch/asked"
         text=$(answer "${line#* }")
-        [ -z "$text" ] || mosquitto_pub "${mosquitto[@]}" -q 1 -t garden/to/olga/rpc -m "$text"
+        [ -z "$text" ] || mosquitto_pub "${mosquitto[@]}" -c -i garden -q 1 -t garden/to/olga/rpc -m "$text"
     done
 }
 # The session exists before anybody asks.

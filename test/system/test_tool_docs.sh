@@ -44,6 +44,7 @@ trust_keygen thimble-trust
 trust_sign thimble-trust
 trust_show thimble-trust
 call thimble-call
+watch thimble-watch
 pub thimble-pub
 sub thimble-sub
 tls thimble-tls
