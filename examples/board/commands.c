@@ -120,7 +120,7 @@ void demo_command(struct demo *demo, const struct th_mqtt_message *message)
     } else if (begins(&word, "memory")) {
         TEXT(&text, "{\"stack_peak\":%u,\"device\":%u,\"history\":%u,\"frames_dropped\":%u}",
              (unsigned)th_machine_stack_peak(), (unsigned)sizeof(*demo), demo_loan_count(),
-             th_machine_card_dropped());
+             th_machine_net_dropped());
     } else if (begins(&word, "hold")) {
         hold(demo, word);
         TEXT(&text, "held");

@@ -152,14 +152,14 @@ static void drive_link(void)
         th_cpu_mark(MARK_LOOP_LINK);
         on_link(&demo.event);
         th_cpu_mark(MARK_LOOP_EVENT);
-        th_lwip_poll(&demo.lwip);
+        th_machine_net_poll();
     }
 }
 
 static void wait_for_work(void)
 {
     uint32_t now = th_timer_now_ms();
-    uint32_t wait = th_time_sooner(th_lwip_deadline(&demo.lwip), th_link_deadline(&demo.link, now));
+    uint32_t wait = th_time_sooner(th_machine_net_deadline(), th_link_deadline(&demo.link, now));
 
     if (th_link_state(&demo.link) == TH_LINK_UP)
         wait = th_time_sooner(wait, th_time_until(now, demo.telemetry_at_ms));
@@ -173,7 +173,7 @@ static void wait_for_work(void)
 static void run_once(void)
 {
     demo.board.system.ops->feed_watchdog(NULL);
-    th_lwip_poll(&demo.lwip);
+    th_machine_net_poll();
     th_cpu_mark(MARK_LOOP_NETWORK);
     bool given = telemetry(th_timer_now_ms());
     th_cpu_mark(MARK_LOOP_TELEMETRY);
@@ -188,11 +188,12 @@ static void wait_for_address(void)
 {
     while (!demo.board.net.ops->up(demo.board.net.ctx)) {
         demo.board.system.ops->feed_watchdog(NULL);
-        th_lwip_poll(&demo.lwip);
+        th_machine_net_poll();
         th_machine_idle(th_timer_now_ms() +
-                        th_time_sooner(th_lwip_deadline(&demo.lwip), WATCHDOG_MS / 2));
+                        th_time_sooner(th_machine_net_deadline(), WATCHDOG_MS / 2));
     }
-    const uint8_t *ip = (const uint8_t *)&netif_ip4_addr(&demo.lwip.netif)->addr;
+    uint8_t ip[4];
+    th_machine_net_address(ip);
     th_cpu_mark(MARK_ADDRESS);
     SAY("address %u.%u.%u.%u\n", ip[0], ip[1], ip[2], ip[3]);
 }
@@ -200,7 +201,7 @@ static void wait_for_address(void)
 /* All memory is reserved now, or the device does not start (it never runs out later). */
 static bool start(void)
 {
-    demo.board = th_machine_board(th_lwip_net(&demo.lwip));
+    demo.board = th_machine_board(th_machine_net());
     if (!demo_configure(&demo))
         return false;
     recall_session();
@@ -211,7 +212,7 @@ static bool start(void)
         error = TH_ERR_MEMORY_HANDSHAKE;
     if (error != TH_OK)
         SAY("cannot start: %s; a handshake needs %u bytes of %u\n", th_error_text(error),
-            (unsigned)th_tls_bearssl.scratch_size, LOAN_BYTES);
+            (unsigned)th_tls_bearssl.scratch_size, (unsigned)LOAN_BYTES);
     return error == TH_OK;
 }
 
@@ -225,7 +226,7 @@ int th_main(void)
     SAY("Thimble link demo, slot %u%s, reset reason %d\n", slot.index,
         slot.trial ? " on trial" : "", th_machine_reset_reason());
     th_timer_watchdog_start(WATCHDOG_MS);
-    th_lwip_start(&demo.lwip, th_machine_card_start, th_machine_card_poll);
+    th_machine_net_start();
     if (!start())
         return 1;
     wait_for_address();

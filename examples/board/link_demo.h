@@ -12,7 +12,6 @@
 
 #include "../../ports/common/machine.h"
 #include "../../ports/common/print.h"
-#include "../../ports/lwip/th_lwip.h"
 
 #define SAY(...) th_print(th_machine_put, NULL, __VA_ARGS__)
 
@@ -25,7 +24,6 @@
 /* Everything the device needs while it runs; nothing else is ever reserved. */
 struct demo {
     struct th_board board;
-    struct th_lwip lwip;
     struct th_link link;
     struct th_link_event event;
     struct th_link_config link_config;
@@ -74,7 +72,7 @@ void demo_text_put(void *text, char c);
 #define TEXT(text, ...) th_print(demo_text_put, (text), __VA_ARGS__)
 
 /* loan.c: handshake memory, lent to a history of telemetry while there is no handshake. */
-#define LOAN_BYTES 4240
+#define LOAN_BYTES (sizeof(void *) == 4 ? 4240 : 4736)
 extern const struct th_loan_ops demo_loan;
 void demo_loan_note(uint32_t value); /* forgotten at the next handshake */
 unsigned demo_loan_count(void);

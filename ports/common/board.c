@@ -42,12 +42,3 @@ static bool crash(void *ctx, struct th_crash_place *out)
 
 const struct th_clock_ops th_machine_clock_ops = {now_ms};
 const struct th_system_ops th_machine_system_ops = {reset_reason, feed_watchdog, restart, crash};
-
-size_t th_machine_stack_peak(void)
-{
-    const uint32_t *at = __stack_bottom;
-
-    while (at < __stack_top && *at == TH_STACK_PAINT)
-        at++;
-    return (size_t)(__stack_top - at) * sizeof(uint32_t);
-}

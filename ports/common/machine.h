@@ -23,7 +23,6 @@ int th_main(void);
 /* Console, clock, parameters, reset reason, pins. First call of th_main(). */
 void th_machine_start(void); /* port */
 
-/* `net` is what th_lwip_net() gave. */
 struct th_board th_machine_board(struct th_net net); /* port */
 /* For the ports' th_machine_board(). */
 extern const struct th_clock_ops th_machine_clock_ops;
@@ -34,7 +33,8 @@ _Noreturn void th_machine_restart(void);            /* port */
 /* Sleeps until the network card or the console has something, or until `at_ms`. */
 void th_machine_idle(uint32_t at_ms);
 
-/* Bytes of stack used so far at the deepest. The start-up code paints the stack. */
+/* Bytes of stack used so far at the deepest; 0 where it is not the board's. The start-up code
+ * paints the stack. */
 #define TH_STACK_PAINT 0xA5A5A5A5u
 extern uint32_t __stack_bottom[], __stack_top[]; /* linker script */
 size_t th_machine_stack_peak(void);
@@ -46,6 +46,18 @@ struct th_machine_slot {
 };
 
 struct th_machine_slot th_machine_slot(void); /* port */
+
+/* ---- network, for images that use it: ports/lwip/machine_net.c, or the port's own ---- */
+
+void th_machine_net_start(void);
+struct th_net th_machine_net(void);
+/* Once in each round of the loop, and the milliseconds until it must be called again. */
+void th_machine_net_poll(void);
+uint32_t th_machine_net_deadline(void);
+/* The address that DHCP gave; 0.0.0.0 where the system has it. */
+void th_machine_net_address(uint8_t ip[4]);
+/* Frames dropped since the start because there was no memory for them. */
+uint32_t th_machine_net_dropped(void);
 
 /* ---- console ---- */
 void th_machine_put(void *unused, char c); /* port */

@@ -20,8 +20,9 @@
 #define ARGUMENTS_MAX 96
 #define PATHS         16 /* paths that are good at a time */
 
-const struct qemu_machine qemu_lx106 = {"lx106", true};
-const struct qemu_machine qemu_mps2 = {"mps2", false};
+const struct qemu_machine qemu_lx106 = {"lx106", true, false};
+const struct qemu_machine qemu_mps2 = {"mps2", false, false};
+const struct qemu_machine qemu_linux = {"linux", false, true};
 
 static _Noreturn void rig_failed(const struct qemu *qemu, const char *what)
 {
@@ -44,7 +45,9 @@ const struct qemu_machine *qemu_machine_named(const char *name)
         return &qemu_lx106;
     if (strcmp(name, "mps2") == 0)
         return &qemu_mps2;
-    rig_failed(NULL, "no such board; there are lx106 and mps2");
+    if (strcmp(name, "linux") == 0)
+        return &qemu_linux;
+    rig_failed(NULL, "no such board; there are lx106, mps2 and linux");
 }
 
 static long now_ms(void)
@@ -200,25 +203,57 @@ static int connect_unix(struct qemu *qemu, const char *name)
     return socket_fd;
 }
 
-void qemu_start(struct qemu *qemu, const char *const *parameters, const char *const *options)
+/* The program with its parameters; its port is the relay's. */
+static void process_words(struct words *words, struct qemu *qemu, const char *const *parameters,
+                          char *port, size_t room)
+{
+    add(words, qemu_path(qemu, "image"));
+    add(words, "host=127.0.0.1");
+    for (; parameters != NULL && *parameters != NULL; parameters++) {
+        if (strncmp(*parameters, "port=", 5) != 0) {
+            add(words, *parameters);
+            continue;
+        }
+        if (!relay_start(&qemu->relay, (int)strtol(*parameters + 5, NULL, 10)))
+            rig_failed(qemu, "no relay");
+        snprintf(port, room, "port=%d", qemu->relay.port);
+        add(words, port);
+    }
+}
+
+struct texts {
+    char drive[600], semihosting[4096], qmp[600], tap_out[600], tap_in[600];
+};
+
+static void emulator_words(struct words *words, const struct qemu *qemu,
+                           const char *const *parameters, const char *const *options,
+                           struct texts *texts)
 {
     static const char *const always[] = {"-display", "none",  "-monitor", "none",
                                          "-serial",  "stdio", NULL};
-    char drive[600], semihosting[4096], qmp[600], tap_out[600], tap_in[600];
+
+    machine_words(words, qemu, texts->drive, sizeof(texts->drive));
+    add_all(words, always);
+    semihosting_words(words, parameters, texts->semihosting, sizeof(texts->semihosting));
+    snprintf(texts->qmp, sizeof(texts->qmp), "unix:%s,server=on,wait=off", qemu_path(qemu, "qmp"));
+    add(words, "-qmp");
+    add(words, texts->qmp);
+    network_words(words, qemu);
+    if (qemu->tapped)
+        tap_words(words, qemu, texts->tap_out, texts->tap_in, sizeof(texts->tap_in));
+    add_all(words, options);
+}
+
+void qemu_start(struct qemu *qemu, const char *const *parameters, const char *const *options)
+{
+    struct texts texts;
     struct words words = {.count = 0};
     int out[2], in[2];
 
-    machine_words(&words, qemu, drive, sizeof(drive));
-    add_all(&words, always);
-    semihosting_words(&words, parameters, semihosting, sizeof(semihosting));
-    snprintf(qmp, sizeof(qmp), "unix:%s,server=on,wait=off", qemu_path(qemu, "qmp"));
-    add(&words, "-qmp");
-    add(&words, qmp);
-    network_words(&words, qemu);
-    if (qemu->tapped)
-        tap_words(&words, qemu, tap_out, tap_in, sizeof(tap_in));
-    add_all(&words, options);
-
+    if (qemu->machine->is_process)
+        process_words(&words, qemu, parameters, texts.qmp, sizeof(texts.qmp));
+    else
+        emulator_words(&words, qemu, parameters, options, &texts);
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(in, O_CLOEXEC) != 0)
         rig_failed(NULL, "no pipe");
     unlink(qemu_path(qemu, "qmp"));
@@ -301,6 +336,7 @@ static int finish(struct qemu *qemu)
     if (qemu->tap_in >= 0)
         close(qemu->tap_in);
     qemu->tap_in = -1;
+    relay_stop(&qemu->relay);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -357,8 +393,22 @@ static void execute(struct qemu *qemu, const char *command, const char *argument
     rig_failed(qemu, command);
 }
 
+static void process_command(struct qemu *qemu, const char *command, const char *arguments)
+{
+    if (strcmp(command, "system_reset") == 0)
+        kill(qemu->pid, SIGUSR1);
+    else if (strcmp(command, "set_link") == 0)
+        relay_set(&qemu->relay, strstr(arguments, "\"up\":true") != NULL);
+    else
+        rig_failed(qemu, command);
+}
+
 void qemu_command(struct qemu *qemu, const char *command, const char *arguments)
 {
+    if (qemu->machine->is_process) {
+        process_command(qemu, command, arguments);
+        return;
+    }
     if (qemu->qmp < 0) {
         qemu->qmp = connect_unix(qemu, "qmp");
         execute(qemu, "qmp_capabilities", NULL);

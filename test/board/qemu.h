@@ -9,20 +9,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "relay.h"
+
 #define QEMU_CONSOLE_MAX (256 * 1024)
 
 struct qemu_machine {
     const char *name; /* "lx106", "mps2": the folder of its images in the build folder */
     bool has_flash;
+    bool is_process; /* of this host: no emulator, no options of one; SIGUSR1 is its reset line, and
+                        between it and the broker is a relay that can be cut */
 };
 
 /* An option: the board's time is counted in its instructions, so that a busy host does not delay
  * its timers. */
 #define QEMU_OWN_TIME ((const char *const[]){"-icount", "shift=5", NULL})
 
-extern const struct qemu_machine qemu_lx106, qemu_mps2;
+extern const struct qemu_machine qemu_lx106, qemu_mps2, qemu_linux;
 
-/* "lx106" or "mps2"; ends the test for another name. */
+/* "lx106", "mps2" or "linux"; ends the test for another name. */
 const struct qemu_machine *qemu_machine_named(const char *name);
 
 struct qemu {
@@ -33,6 +37,7 @@ struct qemu {
     bool tapped; /* set before qemu_start(): the frames on the board's wire can be read and added to
                   */
     int tap_in, tap_out;
+    struct relay relay;    /* of a process */
     size_t length, looked; /* of the text, and how far qemu_expect() has come */
     char text[QEMU_CONSOLE_MAX];
 };
@@ -62,7 +67,8 @@ int qemu_wait(struct qemu *qemu, int timeout_ms);
 /* SIGKILL: the power goes. */
 void qemu_kill(struct qemu *qemu);
 
-/* One QMP command, for example "system_reset", with `arguments` as JSON or NULL. */
+/* One QMP command, for example "system_reset", with `arguments` as JSON or NULL. A process knows
+ * "system_reset" and "set_link". */
 void qemu_command(struct qemu *qemu, const char *command, const char *arguments);
 
 /* With `tapped`: the next frame that the board sent or was sent, but not ours; 0 when there is none

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The link on a board, against a real mosquitto with mutual TLS: test_board_link lx106|mps2 */
+/* The link on a board, against a real mosquitto with mutual TLS:
+ * test_board_link lx106|mps2|linux. One list; what only a chip can show is skipped elsewhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -181,7 +182,9 @@ static void an_output_goes_off_on_time_while_the_loop_is_held(void **state)
     fclose(file);
     const char *on = strstr(trace, " 3 1\n"), *off = strstr(trace, " 3 0\n");
     assert_true(on != NULL && off != NULL);
-    assert_in_range(strtol(off - 8, NULL, 16) - strtol(on - 8, NULL, 16), 599, 602);
+    /* A process has the time of the host, which may be busy. */
+    assert_in_range(strtol(off - 8, NULL, 16) - strtol(on - 8, NULL, 16), 599,
+                    machine->is_process ? 700 : 602);
 }
 
 static void a_link_that_is_cut_under_load_comes_back(void **state)
@@ -255,6 +258,8 @@ static void it_does_not_start_without_its_certificates(void **state)
 static void the_stack_stays_within_five_and_a_half_kilobytes(void **state)
 {
     (void)state;
+    if (machine->is_process)
+        skip(); /* its stack is the system's */
     connect_with("version=5");
     client_publish(client, "board/from/host/rpc", "memory");
     const char *answer = client_expect(client, "board/to/host/rpc", CONNECT_MS);
