@@ -167,6 +167,8 @@ int ca_main(int argc, char **argv)
         {"show", ca_show, "shows them"},
         {"export", ca_export, "writes trust anchors and revocation lists"},
         {"rotate", ca_rotate, "makes an authority's successor, retires the old"},
+        {"backup", ca_backup, "archives everything, encrypted"},
+        {"restore", ca_restore, "has it back"},
         {"log", ca_log, "shows what was issued and revoked"},
     };
     return commands_run("ca", verbs, sizeof verbs / sizeof verbs[0], argc, argv);

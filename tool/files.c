@@ -148,7 +148,7 @@ static int put_in_place(const char *temporary, const char *path, enum files_when
 
 int files_write(const char *path, const void *bytes, size_t len, int mode, enum files_when when)
 {
-    struct path temporary = path_of("%s.XXXXXX", path);
+    struct path temporary = path_of("%s" FILES_TEMPORARY "XXXXXX", path);
     int file = mkostemp(temporary.text, O_CLOEXEC);
     if (file < 0)
         return fail(EXIT_FAILED, "cannot write %s: %s\nmake its directory writable", path,

@@ -45,6 +45,10 @@ enum files_when {
     FILES_REPLACE /* old or new, never half: a temporary file, fsync, rename */
 };
 
+/* What stands between a file's name and six letters while it is written; a command that is killed
+ * leaves such a file. */
+#define FILES_TEMPORARY ".tmp-"
+
 int files_write(const char *path, const void *bytes, size_t len, int mode, enum files_when when);
 
 /* A directory for its owner alone; fine when it exists. */

@@ -20,7 +20,7 @@
 #include "term.h"
 #include "token_key.h"
 
-static struct path chosen(const char *dir)
+struct path home_choose(const char *dir)
 {
     const char *set = getenv("THIMBLE_HOME");
     const char *user = getenv("HOME");
@@ -56,20 +56,20 @@ int home_find(struct home *home, const char *dir)
 {
     memset(home, 0, sizeof *home);
     home->lock = -1;
-    struct path path = chosen(dir);
+    struct path path = home_choose(dir);
     return make_absolute(home, path.text, dir != NULL);
 }
 
 bool home_exists(const char *dir)
 {
-    return files_exist(path_of("%s/registry.db", chosen(dir).text).text);
+    return files_exist(path_of("%s/registry.db", home_choose(dir).text).text);
 }
 
 int home_open(struct home *home, const char *dir, bool create)
 {
     memset(home, 0, sizeof *home);
     home->lock = -1;
-    struct path path = chosen(dir);
+    struct path path = home_choose(dir);
     int code = create ? files_directory(path.text) : EXIT_OK;
     if (code == EXIT_OK)
         code = make_absolute(home, path.text, dir != NULL);
@@ -85,7 +85,8 @@ static void sweep(const struct home *home)
     static const char *const folders[] = {"ca", "broker"};
     for (size_t i = 0; i < 2 && !strpbrk(home->dir, "*?[\\"); i++) {
         glob_t found;
-        if (glob(path_of("%s/%s/*.??????", home->dir, folders[i]).text, 0, NULL, &found) != 0)
+        if (glob(path_of("%s/%s/*" FILES_TEMPORARY "??????", home->dir, folders[i]).text, 0, NULL,
+                 &found) != 0)
             continue;
         for (size_t j = 0; j < found.gl_pathc; j++)
             unlink(found.gl_pathv[j]);

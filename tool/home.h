@@ -33,6 +33,9 @@ struct home {
 int home_open(struct home *home, const char *dir, bool create);
 void home_close(struct home *home);
 
+/* Where it would be: `dir`, $THIMBLE_HOME or ~/.thimble. */
+struct path home_choose(const char *dir);
+
 /* Finds the directory alone, without a registry; for commands that only read a client's files. */
 int home_find(struct home *home, const char *dir);
 

@@ -116,6 +116,39 @@ void registry_close(struct registry *registry)
     registry->sqlite = NULL;
 }
 
+/* By SQLite's backup interface into memory. */
+int registry_snapshot(struct registry *registry, struct bytes *out)
+{
+    sqlite3 *copy = NULL;
+    sqlite3_int64 size = 0;
+    *out = (struct bytes){NULL, 0};
+    bool good = sqlite3_open(":memory:", &copy) == SQLITE_OK;
+    sqlite3_backup *backup =
+        good ? sqlite3_backup_init(copy, "main", registry->sqlite, "main") : NULL;
+    good = backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+    good = sqlite3_backup_finish(backup) == SQLITE_OK && good;
+    unsigned char *bytes = good ? sqlite3_serialize(copy, "main", &size, 0) : NULL;
+    if (bytes && (out->at = malloc((size_t)size)) != NULL) {
+        memcpy(out->at, bytes, (size_t)size);
+        out->len = (size_t)size;
+    }
+    sqlite3_free(bytes);
+    sqlite3_close(copy);
+    return out->at ? EXIT_OK : registry_failed(registry, "be copied");
+}
+
+int registry_check(struct registry *registry)
+{
+    char found[64] = "";
+    sqlite3_stmt *statement = prepare(registry, "PRAGMA integrity_check(1)", "");
+    if (statement && sqlite3_step(statement) == SQLITE_ROW)
+        copy_text(statement, 0, found, sizeof found);
+    sqlite3_finalize(statement);
+    return strcmp(found, "ok") == 0
+               ? EXIT_OK
+               : fail(EXIT_INPUT, "the registry is damaged: %s\nuse another backup", found);
+}
+
 /* ---- transactions ---- */
 
 int registry_begin(struct registry *registry)

@@ -31,6 +31,12 @@ struct registry {
 int registry_open(struct registry *registry, const char *path, bool create);
 void registry_close(struct registry *registry);
 
+/* A consistent copy of the whole file, while others may go on; free with bytes_free(). */
+int registry_snapshot(struct registry *registry, struct bytes *out);
+
+/* Looks through all of it; EXIT_INPUT when it is damaged. */
+int registry_check(struct registry *registry);
+
 int registry_begin(struct registry *registry);
 int registry_commit(struct registry *registry);
 void registry_rollback(struct registry *registry); /* nothing when none is open */

@@ -33,6 +33,8 @@ device_enrol thimble-device
 ca_log thimble-ca
 ca_export thimble-ca
 ca_rotate thimble-ca
+ca_backup thimble-ca
+ca_restore thimble-ca
 device_list thimble-device
 device_show thimble-device
 device_revoke thimble-device

@@ -254,7 +254,7 @@ ca_survives() {
 }
 check "ca init, killed at 15 moments, then run again" ca_survives
 check "no temporary file is left by commands that ended" \
-    sh -c "[ -z \"\$(find $home/ca $home/broker -name '*.??????' ! -name '*.conf' -newer $home/ca/server.crt)\" ]"
+    sh -c "[ -z \"\$(find $home/ca $home/broker -name '*.tmp-??????' -newer $home/ca/server.crt)\" ]"
 
 # ---- RSA ----
 rsa=$scratch/rsa
