@@ -22,8 +22,8 @@ bool key_record_read(const struct th_log *log, uint8_t kind, struct key_record *
 enum th_error key_record_make(struct key_record *out, const struct th_crypto *crypto,
                               const struct th_board *board, struct th_span name);
 
-/* Key and chain from their records; `into` NULL: the key alone. TOO_LARGE when `room` does not hold the chain, BAD_STATE when
- * there is no key, STORE when the flash fails. */
+/* Key and chain from their records; `into` NULL: the key alone. TOO_LARGE when `room` does not hold
+ * the chain, BAD_STATE when there is no key, STORE when the flash fails. */
 enum th_error credential_load(const struct th_log *log, uint8_t key_kind, uint8_t chain_kind,
                               uint8_t *into, size_t room, struct th_credential *out);
 

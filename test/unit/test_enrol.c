@@ -111,6 +111,7 @@ static struct cert certify(struct th_span csr, const char *name, const struct ce
     assert_int_equal(X509_REQ_verify(request, key), 1);
     struct cert cert = cert_make(
         &(struct cert_spec){.cn = name, .issuer = issuer, .use_key = key, .purpose = "clientAuth"});
+    EVP_PKEY_free(key);
     X509_REQ_free(request);
     return cert;
 }
@@ -155,12 +156,10 @@ static void make_set(struct answer *answer)
 
 static void answer_begin(struct answer *answer, struct th_span request)
 {
-    char birth[TH_NAME_MAX + 8] = "lamp.birth";
-
     memset(answer, 0, sizeof *answer);
     assert_int_equal(th_enrol_request_decode(request, &answer->asked), TH_OK);
     answer->certificates[0] = certify(answer->asked.csr, "lamp", &device_ca);
-    answer->certificates[1] = certify(answer->asked.birth_csr, birth, &idevid_ca);
+    answer->certificates[1] = certify(answer->asked.birth_csr, "lamp.birth", &idevid_ca);
     for (int i = 0; i < 2; i++)
         answer->chains[i] = answer->certificates[i].der;
     make_set(answer);
