@@ -391,6 +391,7 @@ static void fill_mqtt(struct peer *peer)
         .property_count = properties->count,
         .rx = at,
         .rx_room = PEER_RX,
+        .large = &th_mqtt_large,
     };
     at += PEER_RX;
     peer->mqtt_config.outbox = th_outbox_ram_init(

@@ -120,6 +120,7 @@ static void configure_mqtt(struct demo *demo)
         .session_expiry_s = 3600,
         .rx = demo->mqtt_rx,
         .rx_room = sizeof(demo->mqtt_rx),
+        .large = &th_mqtt_large,
         .outbox = th_outbox_ram_init(&demo->outbox, (uint8_t *)demo->outbox_bytes,
                                      sizeof(demo->outbox_bytes), demo->inbound,
                                      sizeof(demo->inbound) / sizeof(demo->inbound[0])),

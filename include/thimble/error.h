@@ -219,8 +219,8 @@
       "the server ignored max_fragment_length: use a 16 KiB record buffer, or a server that honours it")                    \
     X(145, MEMORY_HANDSHAKE, MEMORY, "there was no memory for the handshake",                                               \
       "give the TLS engine its memory at start-up")                                                                         \
-    X(146, MEMORY_PACKET, MEMORY, "the header of a packet from the broker does not fit the receive buffer",                 \
-      "enlarge the receive buffer: it must hold topic and properties of the largest message")                               \
+    X(146, MEMORY_PACKET, MEMORY, "a packet from the broker does not fit the receive buffer",                                \
+      "enlarge the receive buffer; with th_mqtt_large it need hold topic and properties alone")                               \
     X(147, MEMORY_ALIAS, MEMORY, "the broker's topic aliases do not fit the memory given for them",                         \
       "enlarge that memory, or announce a smaller topic alias maximum")                                                     \
     X(148, MEMORY_INBOUND_QOS2, MEMORY, "the broker sent more QoS 2 messages at once than there is room for",               \

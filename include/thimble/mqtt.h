@@ -31,6 +31,11 @@ struct th_mqtt_version;
 extern const struct th_mqtt_version th_mqtt_v311;
 extern const struct th_mqtt_version th_mqtt_v5;
 
+/* ---- messages larger than any buffer, in both directions; naming it links it ---- */
+
+struct th_mqtt_large;
+extern const struct th_mqtt_large th_mqtt_large;
+
 /* ---- configuration: lives and stays unchanged as long as the session ---- */
 
 #define TH_MQTT_KEEP_ALIVE_DEFAULT_S  60
@@ -78,8 +83,10 @@ struct th_mqtt_config {
     uint8_t property_count;
 
     uint8_t *rx;    /* where packets are put together that arrive in pieces */
-    size_t rx_room; /* at least 64. A message whose packet is at most this long is one event; a
-                       larger one comes as BEGIN, CHUNK…, END, each chunk this long but the last */
+    size_t rx_room; /* at least 64. A message whose packet is at most this long is one event */
+    const struct th_mqtt_large *large; /* &th_mqtt_large: a larger one comes as BEGIN, CHUNK…, END,
+                       each chunk rx_room long but the last, and payloads may come from a source.
+                       NULL: a larger one ends the connection with MEMORY_PACKET */
     struct th_outbox outbox; /* {NULL, NULL}: QoS 0 only, inbound QoS 2 refused at subscription */
 
     const struct th_mqtt_alias *aliases; /* 5.0, outbound; the broker may allow fewer */
@@ -212,7 +219,8 @@ struct th_mqtt_source {
 struct th_mqtt_publish {
     struct th_span topic;   /* 1..65535 bytes, no wildcards; ignored where `alias` is set */
     struct th_span payload; /* copied before the call returns */
-    const struct th_mqtt_source *source; /* instead of payload; the whole struct then lives until
+    const struct th_mqtt_source *source; /* instead of payload, where `large` is configured (else
+                                            INVALID); the whole struct then lives until
                                             SENT or PUBLISHED (or, at QoS 0, FAILED). One source at
                                             a time is on its way */
     enum th_mqtt_qos qos;

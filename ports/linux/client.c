@@ -44,6 +44,7 @@ static void configure(struct th_linux_client *client, const struct th_linux_clie
         .outbox = options->outbox,
         .rx = client->rx,
         .rx_room = sizeof client->rx,
+        .large = &th_mqtt_large,
     };
 }
 

@@ -79,27 +79,24 @@ static uint8_t connect_flags(const struct th_mqtt_config *config)
 static void write_will(struct th_writer *writer, const struct th_mqtt *mqtt)
 {
     const struct th_mqtt_will *will = mqtt->config->will;
-    const struct th_properties properties = {
-        .at = will->properties, .count = TH_VALUE(will_delay, will->property_count, 0)};
+    const struct th_body properties = {.properties = will->properties,
+                                       .property_count =
+                                           TH_VALUE(will_delay, will->property_count, 0)};
     th_mqtt_write_properties(writer, mqtt, &properties);
     th_write_text(writer, will->topic);
     th_write_text(writer, will->payload);
 }
 
-static void write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
-                          const struct th_body *body)
+void th_mqtt_write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
+                           const struct th_body *body)
 {
     static const uint8_t name[] = {0, 4, 'M', 'Q', 'T', 'T'};
     const struct th_mqtt_config *config = mqtt->config;
-    (void)body;
     th_write(writer, name, TH_VALUE(connect_protocol_name, sizeof name, sizeof name - 1));
     th_write_u8(writer, TH_VALUE(connect_protocol_level, config->version->level, 3));
     th_write_u8(writer, connect_flags(config));
     th_write_u16(writer, mqtt->keep_alive_s);
-    struct th_properties properties = {.at = config->properties, .count = config->property_count};
-    if (config->version->announce != NULL)
-        config->version->announce(mqtt, &properties);
-    th_mqtt_write_properties(writer, mqtt, &properties);
+    th_mqtt_write_properties(writer, mqtt, body);
     if (TH_VALUE(client_id_first, true, config->client_id.len > 0))
         th_write_text(writer,
                       TH_VALUE(client_id_names_session, config->client_id, TH_SPAN("other")));
@@ -114,5 +111,3 @@ static void write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
         TH_WRONG(password_absent, !config->password_set))
         th_write_text(writer, config->client_id);
 }
-
-const struct th_body th_mqtt_connect_body = {write_connect, TH_CONNECT};

@@ -75,19 +75,20 @@ enum {
 #define TH_MALFORMED      TH_BROKEN(TH_ERR_MQTT_MALFORMED)
 #define TH_PROTOCOL_ERROR TH_BROKEN(TH_ERR_MQTT_PROTOCOL)
 
-/* Properties on their way out: the application's, and what the session adds. */
-struct th_properties {
-    const struct th_mqtt_property *first; /* one that goes before them; NULL: none */
-    const struct th_mqtt_property *at;
-    uint8_t count, own_count;
-    struct {
-        uint8_t id;
-        uint32_t number;
-    } own[4];
+/* A packet on its way out. What it holds stands behind, where its writer knows it. */
+struct th_body {
+    /* Writes the packet behind its remaining length. */
+    void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
+    const struct th_mqtt_property *properties; /* the application's; the session adds its own */
+    uint8_t property_count;
+    uint8_t first;  /* byte of the packet; 0: a will's properties */
+    uint8_t alias;  /* PUBLISH: names it; 0: none */
+    uint8_t reason; /* DISCONNECT, AUTH */
+    uint16_t id;
 };
 
 /* Places where properties stand, as bits of the property table: a packet type by its number, and
- * those that differ by direction or are no packet. */
+ * those that differ by direction or are no packet. Outbound it is always the packet type. */
 enum th_place {
     TH_PLACE_WILL = 0,
     TH_PLACE_CONNECT = 1,
@@ -96,10 +97,12 @@ enum th_place {
     TH_PLACE_SUBSCRIBE = 8,
     TH_PLACE_UNSUBSCRIBE = 10,
     TH_PLACE_PUBLISH_IN = 12,
-    TH_PLACE_DISCONNECT = 13,
-    TH_PLACE_DISCONNECT_IN = 14,
+    TH_PLACE_DISCONNECT_IN = 13,
+    TH_PLACE_DISCONNECT = 14,
     TH_PLACE_AUTH = 15,
 };
+
+struct th_publish_out;
 
 /* What differs between the versions. 3.1.1 has nothing but its level: naming only that table links
  * nothing of 5.0. */
@@ -107,12 +110,8 @@ struct th_mqtt_version {
     uint8_t level;
     /* May these go out there? */
     bool (*allowed)(enum th_place place, const struct th_mqtt_property *at, uint8_t count);
-    /* The authentication method CONNECT names, NULL when there is none. */
-    const struct th_mqtt_property *(*method)(const struct th_mqtt_config *config);
     /* Property length and properties. */
-    void (*write)(struct th_writer *writer, const struct th_properties *properties);
-    /* The properties CONNECT announces besides the application's. */
-    void (*announce)(const struct th_mqtt *mqtt, struct th_properties *properties);
+    void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
     /* Takes property length and properties from the reader; a step. */
     unsigned (*read)(const struct th_mqtt *mqtt, struct th_reader *reader, enum th_place place,
                      struct th_span *out);
@@ -121,6 +120,8 @@ struct th_mqtt_version {
                     struct th_mqtt_ack *out);
     /* SUBACK or UNSUBACK uses this code. */
     bool (*code)(uint8_t first, uint8_t code);
+    /* Puts the alias in where the broker allows it, leaves the topic out where it knows it. */
+    void (*shorten)(const struct th_mqtt *mqtt, struct th_publish_out *out);
     /* The properties of a message: topic alias. */
     unsigned (*message)(struct th_mqtt *mqtt, struct th_mqtt_message *message);
     /* CONNACK behind its code. */
@@ -130,12 +131,26 @@ struct th_mqtt_version {
     uint8_t (*refuses)(const struct th_mqtt *mqtt, unsigned qos, bool retain, uint32_t len);
     /* What only 5.0 lets SUBSCRIBE ask for, and what its brokers may not offer. */
     enum th_error (*subscribe)(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
-                               uint16_t count, const struct th_properties *properties);
+                               uint16_t count, const struct th_body *body);
     /* The reason that DISCONNECT gives for this end; 0: none is sent. */
     uint8_t (*reason)(enum th_error error);
     /* Packets only 5.0 has: DISCONNECT from the broker, AUTH. */
     unsigned (*other)(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                       struct th_mqtt_event *event);
+};
+
+/* What messages larger than any buffer need. */
+struct th_mqtt_large {
+    /* A PUBLISH of `total` bytes begins, whose fixed header stands in config->rx; a step. */
+    unsigned (*begin)(struct th_mqtt *mqtt, uint32_t header, uint32_t total,
+                      struct th_mqtt_event *event);
+    /* Goes on with it; a step. */
+    unsigned (*receive)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
+    /* One with a source at QoS 0. */
+    enum th_error (*begin_sending)(struct th_mqtt *mqtt, const struct th_publish_out *out);
+    /* The next bytes of one with a source, where there is room; a step, WAIT when there are none.
+     */
+    unsigned (*send)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 };
 
 static inline bool th_mqtt_is_5(const struct th_mqtt *mqtt)
@@ -157,9 +172,9 @@ void th_mqtt_failed(struct th_failure *out, enum th_error error, uint8_t reason_
 void th_mqtt_service(struct th_mqtt *mqtt);
 /* th_mqtt_next() for whatever comes, at mqtt->now_ms. */
 bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event);
-/* Properties the session is to write: a body writer's subject. */
+/* The packet's properties, where there are any. */
 void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
-                              const struct th_properties *properties);
+                              const struct th_body *body);
 /* Are these allowed there? In 3.1.1 none are. */
 bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
                                 const struct th_mqtt_property *at, uint8_t count);
@@ -175,15 +190,15 @@ bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
 /* ---- send.c ---- */
 
-struct th_body {
-    /* Writes the packet behind its remaining length. */
-    void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
-    uint8_t first;
-};
-
 /* The whole packet through the writer; returns its length. */
 uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mqtt,
                               const struct th_body *body);
+/* Its length, 0 where that is more than any packet may have. */
+uint32_t th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body);
+/* All of it into the room that is there. */
+void th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body);
+/* As much of it as there is room for, from mqtt->out_at on; returns its whole length. */
+uint32_t th_mqtt_put_window(struct th_mqtt *mqtt, const struct th_body *body);
 /* All of it into the stream's room, or an error and nothing. */
 enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body);
 /* Makes room for `len` bytes in one piece: AGAIN, or TOO_LARGE when there never is so much. */
@@ -199,7 +214,9 @@ uint16_t th_mqtt_new_id(struct th_mqtt *mqtt);
 
 /* ---- connect.c ---- */
 
-extern const struct th_body th_mqtt_connect_body;
+/* CONNECT as a th_body writes itself. */
+void th_mqtt_write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
+                           const struct th_body *body);
 
 /* ---- connack.c ---- */
 
@@ -207,28 +224,41 @@ extern const struct th_body th_mqtt_connect_body;
 unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
                             struct th_mqtt_event *event);
 
+/* ---- end.c ---- */
+
+/* DISCONNECT or AUTH. */
+void th_mqtt_write_farewell(struct th_writer *writer, const struct th_mqtt *mqtt,
+                            const struct th_body *body);
+
 /* ---- receive.c ---- */
 
 /* Takes the next thing from what the stream shows; a step. */
 unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
+/* Topic, identifier and properties of a PUBLISH; `*at` is where the payload begins. */
+unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body, size_t *at,
+                              struct th_mqtt_message *message);
+/* The inbound QoS 2 identifier in hand is stored. */
+bool th_mqtt_inbound_known(const struct th_mqtt *mqtt);
+/* A message above QoS 0 begins: does it fit our Receive Maximum? */
+unsigned th_mqtt_count_inbound(struct th_mqtt *mqtt);
+/* The message is whole: at QoS 2 its identifier is stored before it is delivered, so that a
+ * repetition is known even if we are restarted in between [MQTT-4.3.3-2]. */
+unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos);
+/* Moves bytes into config->rx until `want` of them stand there. */
+bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want);
+
 /* ---- publish.c ---- */
 
 /* A PUBLISH on its way out. */
 struct th_publish_out {
+    struct th_body body;
     const struct th_mqtt_publish *publish;
     struct th_span topic;
-    uint32_t remaining; /* length, as the fixed header says */
-    uint32_t head;      /* bytes before the payload */
-    uint32_t payload;   /* its length */
-    uint16_t id;
-    uint8_t alias; /* 0: none is named */
+    uint32_t total; /* length of the packet */
 };
 
-/* What stands before the payload. */
-void th_mqtt_write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
-                           const struct th_publish_out *out);
-/* Fills in everything but id and alias. */
+/* Fills in everything but identifier and alias. */
 enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                                   struct th_publish_out *out);
 

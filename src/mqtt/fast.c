@@ -40,6 +40,34 @@ static inline void put_publish(uint8_t *at, const struct th_mqtt_publish *publis
         memcpy(at, publish->payload.at, publish->payload.len);
 }
 
+/* How far behind `from` the next used identifier lies, 1..65536. */
+static uint32_t distance(const struct th_mqtt *mqtt, uint16_t from)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    struct th_outbox_entry entry;
+    uint32_t cursor = 0;
+    uint32_t nearest = 65536;
+    uint32_t away;
+    for (size_t i = 0; i < TH_MQTT_REQUESTS_MAX; i++) {
+        away = (uint16_t)(mqtt->requests[i].id - from);
+        if (mqtt->requests[i].id != 0 && away != 0 && away < nearest)
+            nearest = away;
+    }
+    while (outbox->ops->next(outbox->ctx, &cursor, &entry)) {
+        away = (uint16_t)(entry.id - from);
+        if (away != 0 && away < nearest)
+            nearest = away;
+    }
+    return nearest;
+}
+
+/* Counts how many unused identifiers follow the last; false when there is none. */
+static TH_APART bool find_free(struct th_mqtt *mqtt)
+{
+    mqtt->ids_free = (uint16_t)(distance(mqtt, mqtt->last_id) - 1);
+    return mqtt->ids_free > 0;
+}
+
 /* Into the outbox as well; false leaves all as it was. */
 static inline bool keep(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish, size_t total,
                         uint16_t id)
@@ -76,7 +104,7 @@ bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *pu
     uint16_t fresh = 0;
     if (qos > 0) {
         fresh = (uint16_t)(mqtt->last_id + 1);
-        if (config->outbox.ops == NULL || mqtt->ids_free == 0 || fresh == 0 ||
+        if (config->outbox.ops == NULL || fresh == 0 || (mqtt->ids_free == 0 && !find_free(mqtt)) ||
             mqtt->inflight >= mqtt->inflight_maximum)
             return false;
     }

@@ -232,7 +232,7 @@ bool th_property_allowed(enum th_place place, const struct th_mqtt_property *at,
     return !TH_RULE(auth_data_without_method, data && method_missing);
 }
 
-static void write_number(struct th_writer *writer, uint8_t id, uint32_t number)
+void th_property_write_number(struct th_writer *writer, uint8_t id, uint32_t number)
 {
     th_write_u8(writer, id);
     switch ((enum type)table[id].type) {
@@ -243,36 +243,17 @@ static void write_number(struct th_writer *writer, uint8_t id, uint32_t number)
     }
 }
 
-static void write_property(struct th_writer *writer, const struct th_mqtt_property *property)
+void th_property_write(struct th_writer *writer, const struct th_mqtt_property *property)
 {
     enum type type = (enum type)table[property->id].type;
     if (type < TEXT) {
-        write_number(writer, (uint8_t)property->id, property->number);
+        th_property_write_number(writer, (uint8_t)property->id, property->number);
         return;
     }
     th_write_u8(writer, (uint8_t)property->id);
     th_write_text(writer, property->text);
     if (type == PAIR)
         th_write_text(writer, property->value);
-}
-
-static void write_all(struct th_writer *writer, const struct th_properties *properties)
-{
-    for (uint8_t i = 0; i < properties->own_count; i++)
-        write_number(writer, properties->own[i].id, properties->own[i].number);
-    if (properties->first != NULL)
-        write_property(writer, properties->first);
-    for (uint8_t i = 0; i < properties->count; i++)
-        write_property(writer, &properties->at[i]);
-}
-
-void th_property_write(struct th_writer *writer, const struct th_properties *properties)
-{
-    struct th_writer count = {0};
-    write_all(&count, properties);
-    if (TH_VALUE(property_length_zero, true, count.total > 0))
-        th_write_varint(writer, count.total);
-    write_all(writer, properties);
 }
 
 const struct th_mqtt_property *th_property_given(const struct th_mqtt_property *at, uint8_t count,
@@ -283,4 +264,9 @@ const struct th_mqtt_property *th_property_given(const struct th_mqtt_property *
             return &at[i];
     }
     return NULL;
+}
+
+const struct th_mqtt_property *th_property_method(const struct th_mqtt_config *config)
+{
+    return th_property_given(config->properties, config->property_count, TH_MQTT_AUTH_METHOD);
 }

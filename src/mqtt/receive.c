@@ -23,9 +23,8 @@ static unsigned read_properties(struct th_mqtt *mqtt, struct th_span body, size_
     return step;
 }
 
-/* Topic, identifier and properties; `*at` is where the payload begins. */
-static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body, size_t *at,
-                             struct th_mqtt_message *message)
+unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body, size_t *at,
+                              struct th_mqtt_message *message)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
     unsigned qos = first >> 1 & 3;
@@ -66,7 +65,7 @@ static unsigned read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span
     return th_utf8_valid(message->topic) ? TH_BROKEN(TH_ERR_MQTT_TOPIC_NAME) : TH_MALFORMED;
 }
 
-static bool inbound_known(const struct th_mqtt *mqtt)
+bool th_mqtt_inbound_known(const struct th_mqtt *mqtt)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     return outbox->ops != NULL && outbox->ops->inbound_has(outbox->ctx, mqtt->rx_id);
@@ -83,8 +82,7 @@ static void owe(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason
     mqtt->todo |= TH_TODO_OWED;
 }
 
-/* A message above QoS 0 begins: does it fit our Receive Maximum? */
-static unsigned count_inbound(struct th_mqtt *mqtt)
+unsigned th_mqtt_count_inbound(struct th_mqtt *mqtt)
 {
     if (TH_RULE(receive_maximum_received, mqtt->inbound >= mqtt->inbound_maximum))
         return TH_BROKEN(TH_ERR_MQTT_RECEIVE_MAXIMUM);
@@ -92,9 +90,7 @@ static unsigned count_inbound(struct th_mqtt *mqtt)
     return TH_STEP_ON;
 }
 
-/* The message is whole: at QoS 2 its identifier is stored before it is delivered, so that a
- * repetition is known even if we are restarted in between [MQTT-4.3.3-2]. */
-static unsigned accept_whole(struct th_mqtt *mqtt, unsigned qos)
+unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     bool once = qos == 2 || TH_WRONG(qos1_receiver, qos == 1);
@@ -111,7 +107,7 @@ static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span b
 {
     struct th_mqtt_message *message = &event->u.message;
     size_t at;
-    unsigned step = read_publish(mqtt, first, body, &at, message);
+    unsigned step = th_mqtt_read_publish(mqtt, first, body, &at, message);
     if (step != TH_STEP_ON)
         return step;
     event->kind = TH_MQTT_EVENT_MESSAGE;
@@ -119,17 +115,17 @@ static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span b
     message->payload_len = (uint32_t)(body.len - at);
     if (message->qos == TH_MQTT_QOS0)
         return TH_STEP_EVENT;
-    step = count_inbound(mqtt);
+    step = th_mqtt_count_inbound(mqtt);
     if (step != TH_STEP_ON)
         return step;
     if (TH_WRONG(qos2_received_expiry, message->properties.len > 0))
         return TH_STEP_ON;
     bool once = message->qos == TH_MQTT_QOS2 || TH_WRONG(qos1_receiver, true);
-    if (once && TH_VALUE(qos2_receiver, inbound_known(mqtt), false)) {
+    if (once && TH_VALUE(qos2_receiver, th_mqtt_inbound_known(mqtt), false)) {
         owe(mqtt, TH_PUBREC, mqtt->rx_id, 0);
         return TH_STEP_ON;
     }
-    step = accept_whole(mqtt, message->qos);
+    step = th_mqtt_accept_whole(mqtt, message->qos);
     return step == TH_STEP_ON ? TH_STEP_EVENT : step;
 }
 
@@ -198,7 +194,7 @@ static unsigned on_pubrel(struct th_mqtt *mqtt, uint16_t id)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     mqtt->rx_id = id;
-    bool known = inbound_known(mqtt);
+    bool known = th_mqtt_inbound_known(mqtt);
     if (known && !TH_WRONG(pubcomp_frees_id, true) && !outbox->ops->inbound(outbox->ctx, id, false))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (!TH_WRONG(qos2_pubcomp, true))
@@ -349,8 +345,7 @@ static unsigned check_header(const struct th_mqtt *mqtt, uint8_t first, uint32_t
 
 /* ---- pieces ---- */
 
-/* Moves bytes into config->rx until `want` of them stand there. */
-static bool gather(struct th_mqtt *mqtt, uint32_t want)
+bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want)
 {
     size_t there = (size_t)(mqtt->rx_end - mqtt->rx_at);
     size_t len = want > mqtt->rx_have ? want - mqtt->rx_have : 0;
@@ -381,113 +376,13 @@ static uint32_t read_header(const uint8_t *at, size_t have, uint32_t *body_len)
     return 0;
 }
 
-/* How many bytes of a PUBLISH must be there to tell how many come before its payload; when as many
- * are there, that is the answer. */
-static uint32_t publish_head(const struct th_mqtt *mqtt, uint8_t first, const uint8_t *body,
-                             uint32_t have)
-{
-    uint32_t need = 2;
-    if (have < need)
-        return need;
-    need += (uint32_t)(body[0] << 8 | body[1]) + ((first & 6) != 0 ? 2 : 0);
-    if (!th_mqtt_is_5(mqtt))
-        return need;
-    uint32_t properties = 0;
-    for (unsigned shift = 0; shift < 28; shift += 7) {
-        if (have < ++need)
-            return need;
-        properties |= (uint32_t)(body[need - 1] & 0x7F) << shift;
-        if ((body[need - 1] & 0x80) == 0)
-            break;
-    }
-    return need + properties;
-}
-
-static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t total,
-                            struct th_mqtt_event *event)
-{
-    const uint8_t *at = mqtt->config->rx;
-    struct th_mqtt_message *message = &event->u.message;
-    if (at[0] >> 4 != TH_PUBLISH >> 4)
-        return TH_BROKEN(TH_ERR_MEMORY_PACKET);
-    for (;;) {
-        uint32_t need = header + publish_head(mqtt, at[0], at + header, mqtt->rx_have - header);
-        if (need > total)
-            return TH_MALFORMED;
-        if (need > mqtt->config->rx_room)
-            return TH_BROKEN(TH_ERR_MEMORY_PACKET);
-        if (need <= mqtt->rx_have)
-            break;
-        if (!gather(mqtt, need))
-            return TH_STEP_WAIT;
-    }
-    size_t payload_at;
-    unsigned step = read_publish(mqtt, at[0], th_span_of(at + header, mqtt->rx_have - header),
-                                 &payload_at, message);
-    if (step == TH_STEP_ON && message->qos > TH_MQTT_QOS0)
-        step = count_inbound(mqtt);
-    if (step != TH_STEP_ON)
-        return step;
-    mqtt->rx_left = total - mqtt->rx_have;
-    mqtt->rx_have = 0;
-    mqtt->rx_offset = 0;
-    mqtt->rx_qos = (uint8_t)message->qos;
-    bool repeated = message->qos == TH_MQTT_QOS2 && inbound_known(mqtt);
-    mqtt->rx_mode = repeated ? TH_RX_SKIP : TH_RX_PAYLOAD;
-    event->kind = TH_MQTT_EVENT_BEGIN;
-    message->payload = (struct th_span){NULL, 0};
-    message->payload_len = mqtt->rx_left;
-    return repeated ? TH_STEP_ON : TH_STEP_EVENT;
-}
-
-static unsigned end_large(struct th_mqtt *mqtt, struct th_mqtt_event *event)
-{
-    bool repeated = mqtt->rx_mode == TH_RX_SKIP;
-    mqtt->rx_mode = TH_RX_PACKET;
-    unsigned step = accept_whole(mqtt, mqtt->rx_qos);
-    event->kind = TH_MQTT_EVENT_END;
-    return step == TH_STEP_ON && !repeated ? TH_STEP_EVENT : step;
-}
-
-/* The next chunk of a streamed payload: as long as config->rx, but for the last. */
-static unsigned receive_payload(struct th_mqtt *mqtt, struct th_mqtt_event *event)
-{
-    size_t there = (size_t)(mqtt->rx_end - mqtt->rx_at);
-    uint32_t want = mqtt->rx_left;
-    if (want == 0)
-        return end_large(mqtt, event);
-    if (mqtt->rx_mode == TH_RX_SKIP) {
-        if (there == 0)
-            return TH_STEP_WAIT;
-        uint32_t len = there < want ? (uint32_t)there : want;
-        mqtt->rx_at += len;
-        mqtt->rx_left -= len;
-        return TH_STEP_ON;
-    }
-    if (want > mqtt->config->rx_room)
-        want = (uint32_t)mqtt->config->rx_room;
-    const uint8_t *at = mqtt->config->rx;
-    if (mqtt->rx_have == 0 && there >= want) {
-        at = mqtt->rx_at;
-        mqtt->rx_at += want;
-    } else if (!gather(mqtt, want)) {
-        return TH_STEP_WAIT;
-    }
-    event->kind = TH_MQTT_EVENT_CHUNK;
-    event->u.chunk = (struct th_mqtt_chunk){{at, want}, mqtt->rx_offset};
-    mqtt->rx_have = 0;
-    mqtt->rx_offset += want;
-    mqtt->rx_left -= want;
-    return TH_STEP_EVENT;
-}
-
 static unsigned receive_pieces(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     const uint8_t *at = mqtt->config->rx;
     uint32_t len = 0;
     uint32_t header = 0;
     for (uint32_t want = 2; header == 0; want++) {
-        if (!gather(mqtt, want))
+        if (!th_mqtt_gather(mqtt, want))
             return TH_STEP_WAIT;
         header = read_header(at, mqtt->rx_have, &len);
     }
@@ -498,8 +393,10 @@ static unsigned receive_pieces(struct th_mqtt *mqtt, struct th_mqtt_event *event
     if (step != TH_STEP_ON)
         return step;
     if (header + len > mqtt->config->rx_room)
-        return begin_large(mqtt, header, header + len, event);
-    if (!gather(mqtt, header + len))
+        return mqtt->config->large != NULL && at[0] >> 4 == TH_PUBLISH >> 4
+                   ? mqtt->config->large->begin(mqtt, header, header + len, event)
+                   : TH_BROKEN(TH_ERR_MEMORY_PACKET);
+    if (!th_mqtt_gather(mqtt, header + len))
         return TH_STEP_WAIT;
     mqtt->rx_have = 0;
     return dispatch(mqtt, at[0], th_span_of(at + header, len), event);
@@ -510,7 +407,7 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     const uint8_t *at = mqtt->rx_at;
     size_t there = (size_t)(mqtt->rx_end - at);
     if (mqtt->rx_mode != TH_RX_PACKET)
-        return receive_payload(mqtt, event);
+        return mqtt->config->large->receive(mqtt, event);
     if (there == 0)
         return TH_STEP_WAIT;
     if (mqtt->rx_have > 0 || there < 2)

@@ -6,10 +6,9 @@
 
 struct request {
     struct th_body body;
-    struct th_properties properties;
     const struct th_mqtt_filter *filters; /* SUBSCRIBE */
     const struct th_span *names;          /* UNSUBSCRIBE */
-    uint16_t count, id;
+    uint16_t count;
 };
 
 static uint8_t options(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
@@ -25,8 +24,8 @@ static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
                           const struct th_body *body)
 {
     const struct request *request = (const struct request *)(const void *)body;
-    th_write_u16(writer, request->id);
-    th_mqtt_write_properties(writer, mqtt, &request->properties);
+    th_write_u16(writer, body->id);
+    th_mqtt_write_properties(writer, mqtt, body);
     for (uint16_t i = 0; i < request->count; i++) {
         bool subscribe = request->filters != NULL;
         th_write_text(writer, subscribe ? request->filters[i].filter : request->names[i]);
@@ -59,7 +58,7 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt, const struct re
     }
     return version->subscribe == NULL
                ? TH_OK
-               : version->subscribe(mqtt, request->filters, request->count, &request->properties);
+               : version->subscribe(mqtt, request->filters, request->count, &request->body);
 }
 
 static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_t *id)
@@ -73,16 +72,16 @@ static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_
         slot++;
     if (slot == TH_MQTT_REQUESTS_MAX)
         return TH_ERR_QUOTA;
-    request->id = th_mqtt_new_id(mqtt);
-    if (request->id == 0)
+    request->body.id = th_mqtt_new_id(mqtt);
+    if (request->body.id == 0)
         return TH_ERR_QUOTA;
     enum th_error error = th_mqtt_send(mqtt, &request->body);
     if (error != TH_OK)
         return error;
-    mqtt->requests[slot].id = request->id;
+    mqtt->requests[slot].id = request->body.id;
     mqtt->requests[slot].count = request->count | (request->names != NULL ? 0x8000 : 0);
     if (id != NULL)
-        *id = request->id;
+        *id = request->body.id;
     return TH_OK;
 }
 
@@ -90,11 +89,12 @@ enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filte
                                 uint16_t count, const struct th_mqtt_property *properties,
                                 uint8_t property_count, uint16_t *id)
 {
-    struct request request = {
-        .body = {write_request, TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
-        .properties = {.at = properties, .count = property_count},
-        .filters = filters,
-        .count = count};
+    struct request request = {.body = {.write = write_request,
+                                       .properties = properties,
+                                       .property_count = property_count,
+                                       .first = TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
+                              .filters = filters,
+                              .count = count};
     if (TH_RULE(subscribe_empty, count == 0) || count > 0x7FFF ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_SUBSCRIBE, properties, property_count))
         return TH_ERR_INVALID;
@@ -106,11 +106,12 @@ enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *fi
                                   uint16_t count, const struct th_mqtt_property *properties,
                                   uint8_t property_count, uint16_t *id)
 {
-    struct request request = {
-        .body = {write_request, TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
-        .properties = {.at = properties, .count = property_count},
-        .names = filters,
-        .count = count};
+    struct request request = {.body = {.write = write_request,
+                                       .properties = properties,
+                                       .property_count = property_count,
+                                       .first = TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
+                              .names = filters,
+                              .count = count};
     if (TH_RULE(unsubscribe_empty, count == 0) || count > 0x7FFF ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_UNSUBSCRIBE, properties, property_count))
         return TH_ERR_INVALID;

@@ -4,11 +4,11 @@
 #include "mqtt/core.h"
 
 void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
-                              const struct th_properties *properties)
+                              const struct th_body *body)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
     if (version->write != NULL)
-        version->write(writer, properties);
+        version->write(writer, mqtt, body);
 }
 
 bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
@@ -31,6 +31,14 @@ uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mq
     return writer->total;
 }
 
+/* Behind the longest remaining length stand five bytes more. */
+uint32_t th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body)
+{
+    struct th_writer count = {0};
+    uint32_t len = th_mqtt_write_packet(&count, mqtt, body);
+    return TH_RULE(remaining_length_max, len > TH_REMAINING_MAX + 5) ? 0 : len;
+}
+
 enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
 {
     if ((mqtt->todo & TH_TODO_PART) != 0)
@@ -44,19 +52,22 @@ enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
     return len > mqtt->tx_largest ? TH_ERR_TOO_LARGE : TH_ERR_AGAIN;
 }
 
-enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
+void th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body)
 {
-    struct th_writer count = {0};
-    uint32_t len = th_mqtt_write_packet(&count, mqtt, body);
-    if (len > TH_REMAINING_MAX || TH_RULE(packet_too_large_sent, len > mqtt->packet_maximum))
-        return TH_ERR_TOO_LARGE;
-    enum th_error error = th_mqtt_make_room(mqtt, len);
-    if (error != TH_OK)
-        return error;
     struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end};
     th_mqtt_write_packet(&writer, mqtt, body);
     mqtt->tx_at = writer.at;
-    return TH_OK;
+}
+
+enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
+{
+    uint32_t len = th_mqtt_measure(mqtt, body);
+    if (len == 0 || TH_RULE(packet_too_large_sent, len > mqtt->packet_maximum))
+        return TH_ERR_TOO_LARGE;
+    enum th_error error = th_mqtt_make_room(mqtt, len);
+    if (error == TH_OK)
+        th_mqtt_put(mqtt, body);
+    return error;
 }
 
 static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
@@ -65,14 +76,24 @@ static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
     return step;
 }
 
+uint32_t th_mqtt_put_window(struct th_mqtt *mqtt, const struct th_body *body)
+{
+    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = mqtt->out_at};
+    uint32_t len = th_mqtt_write_packet(&writer, mqtt, body);
+    mqtt->out_at += (uint32_t)(writer.at - mqtt->tx_at);
+    mqtt->tx_at = writer.at;
+    return len;
+}
+
 /* CONNECT may be larger than the stream's room: it leaves window by window. */
 static unsigned send_connect(struct th_mqtt *mqtt)
 {
-    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = mqtt->out_at};
-    uint32_t len = th_mqtt_write_packet(&writer, mqtt, &th_mqtt_connect_body);
-    mqtt->out_at += (uint32_t)(writer.at - mqtt->tx_at);
-    mqtt->tx_at = writer.at;
-    if (mqtt->out_at < len)
+    const struct th_mqtt_config *config = mqtt->config;
+    const struct th_body body = {.write = th_mqtt_write_connect,
+                                 .properties = config->properties,
+                                 .property_count = config->property_count,
+                                 .first = TH_CONNECT};
+    if (th_mqtt_put_window(mqtt, &body) > mqtt->out_at)
         return blocked(mqtt, TH_STEP_ON);
     mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
     return TH_STEP_ON;
@@ -109,58 +130,38 @@ bool th_mqtt_send_owed(struct th_mqtt *mqtt)
 
 /* ---- a packet in parts ---- */
 
-static unsigned next_part(struct th_mqtt *mqtt, size_t room, size_t *done)
+/* The next bytes of a record, as many as there is room for. */
+static unsigned send_from_outbox(struct th_mqtt *mqtt)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    const struct th_mqtt_publish *publish = mqtt->out_publish;
-    if (mqtt->out_at >= mqtt->out_head) {
-        const struct th_mqtt_source *source = publish->source;
-        uint32_t offset = mqtt->out_at - mqtt->out_head;
-        if (room > mqtt->out_total - mqtt->out_at)
-            room = mqtt->out_total - mqtt->out_at;
-        *done = source->read(source->user, offset, mqtt->tx_at, room);
-        return *done > room ? TH_BROKEN(TH_ERR_MQTT_SOURCE) : TH_STEP_ON;
-    }
-    if (mqtt->out_id == 0) {
-        struct th_publish_out out;
-        th_mqtt_publish_out(mqtt, publish, &out);
-        struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = mqtt->out_at};
-        th_mqtt_write_publish(&writer, mqtt, &out);
-        *done = (size_t)(writer.at - mqtt->tx_at);
-        return TH_STEP_ON;
-    }
-    *done = outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, mqtt->tx_at, room);
-    if (*done == 0)
+    uint8_t *at = mqtt->tx_at;
+    size_t done =
+        outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, at, th_mqtt_room(mqtt));
+    if (done == 0)
         return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0) {
-        *mqtt->tx_at |= 0x08;
+        *at |= 0x08;
         if (TH_WRONG(resend_same_id, true))
-            mqtt->tx_at[5 + mqtt->tx_at[3]] ^= 0x40;
+            at[5 + at[3]] ^= 0x40;
     }
+    mqtt->out_at += (uint32_t)done;
+    mqtt->tx_at = at + done;
     return TH_STEP_ON;
 }
 
 static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     while (mqtt->out_at < mqtt->out_total) {
-        size_t room = th_mqtt_room(mqtt);
-        size_t done = 0;
-        if (room == 0)
+        if (th_mqtt_room(mqtt) == 0)
             return blocked(mqtt, TH_STEP_ON);
-        unsigned step = next_part(mqtt, room, &done);
+        bool from_outbox = mqtt->out_id != 0 && mqtt->out_at < mqtt->out_head;
+        unsigned step =
+            from_outbox ? send_from_outbox(mqtt) : mqtt->config->large->send(mqtt, event);
         if (step != TH_STEP_ON)
-            return step;
-        if (done == 0)
-            return TH_STEP_ON;
-        mqtt->out_at += (uint32_t)done;
-        mqtt->tx_at += done;
+            return step == TH_STEP_WAIT ? TH_STEP_ON : step;
     }
     mqtt->todo &= (uint8_t)~TH_TODO_PART;
-    if (mqtt->out_id != 0)
-        return TH_STEP_ON;
-    event->kind = TH_MQTT_EVENT_SENT;
-    event->u.ack = (struct th_mqtt_ack){.id = 0};
-    return TH_STEP_EVENT;
+    return TH_STEP_ON;
 }
 
 /* ---- the walk through the outbox ---- */
@@ -287,48 +288,25 @@ unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 
 /* ---- packet identifiers ---- */
 
-/* How far behind `from` the next used identifier lies, 1..65536. */
-static uint32_t distance(const struct th_mqtt *mqtt, uint16_t from)
+static bool in_use(const struct th_mqtt *mqtt, uint16_t id)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     struct th_outbox_entry entry;
-    uint32_t cursor = 0;
-    uint32_t nearest = 65536;
-    uint32_t away;
     for (size_t i = 0; i < TH_MQTT_REQUESTS_MAX; i++) {
-        away = (uint16_t)(mqtt->requests[i].id - from);
-        if (mqtt->requests[i].id != 0 && away != 0 && away < nearest)
-            nearest = away;
-    }
-    while (outbox->ops != NULL && outbox->ops->next(outbox->ctx, &cursor, &entry)) {
-        away = (uint16_t)(entry.id - from);
-        if (away != 0 && away < nearest)
-            nearest = away;
-    }
-    return nearest;
-}
-
-/* Counts how many unused identifiers follow the last; false when all are taken. */
-static bool find_free(struct th_mqtt *mqtt)
-{
-    if (th_mqtt_pending(mqtt) >= UINT16_MAX - TH_MQTT_REQUESTS_MAX)
-        return false;
-    for (;;) {
-        uint32_t free = distance(mqtt, mqtt->last_id) - 1;
-        mqtt->ids_free = (uint16_t)free;
-        if (free > 0)
+        if (TH_VALUE(packet_id_zero, true, id != 0) && mqtt->requests[i].id == id)
             return true;
-        mqtt->last_id++;
     }
+    return outbox->ops != NULL && outbox->ops->find(outbox->ctx, id, &entry);
 }
 
 uint16_t th_mqtt_new_id(struct th_mqtt *mqtt)
 {
+    if (th_mqtt_pending(mqtt) >= UINT16_MAX - TH_MQTT_REQUESTS_MAX)
+        return 0;
     do {
-        if (TH_RULE(packet_id_in_use, mqtt->ids_free == 0) && !find_free(mqtt))
-            return 0;
-        mqtt->ids_free--;
         mqtt->last_id++;
-    } while (TH_RULE(packet_id_zero, mqtt->last_id == 0));
+    } while (TH_RULE(packet_id_zero, mqtt->last_id == 0) ||
+             TH_RULE(packet_id_in_use, in_use(mqtt, mqtt->last_id)));
+    mqtt->ids_free = 0; /* th_mqtt_fast_publish() counts anew */
     return mqtt->last_id;
 }

@@ -89,15 +89,10 @@ static bool asked_for(const struct th_mqtt *mqtt, enum th_mqtt_property_id id, u
     return (given != NULL ? given->number : otherwise) != 0;
 }
 
-static const struct th_mqtt_property *method_of(const struct th_mqtt_config *config)
-{
-    return th_property_given(config->properties, config->property_count, TH_MQTT_AUTH_METHOD);
-}
-
 /* What the broker says is what CONNECT named: the same method, or none. */
 static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
 {
-    const struct th_mqtt_property *ours = method_of(mqtt->config);
+    const struct th_mqtt_property *ours = th_property_method(mqtt->config);
     struct th_mqtt_property theirs;
     bool named = th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs);
     if (ours == NULL)
@@ -122,24 +117,46 @@ static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *re
     return TH_RULE(problem_info_unasked, told) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
 }
 
-static void own(struct th_properties *properties, enum th_mqtt_property_id id, uint32_t number)
+static void write_own(struct th_writer *writer, enum th_mqtt_property_id id, uint32_t number)
 {
-    if (number == 0 && !TH_WRONG(receive_maximum_zero_sent, id == TH_MQTT_RECEIVE_MAXIMUM) &&
-        !TH_WRONG(maximum_packet_size_zero_sent, id == TH_MQTT_MAXIMUM_PACKET_SIZE))
-        return;
-    properties->own[properties->own_count].id = (uint8_t)id;
-    properties->own[properties->own_count++].number = number;
+    if (number != 0 || TH_WRONG(receive_maximum_zero_sent, id == TH_MQTT_RECEIVE_MAXIMUM) ||
+        TH_WRONG(maximum_packet_size_zero_sent, id == TH_MQTT_MAXIMUM_PACKET_SIZE))
+        th_property_write_number(writer, (uint8_t)id, number);
 }
 
-static void announce(const struct th_mqtt *mqtt, struct th_properties *properties)
+static void write_announced(struct th_writer *writer, const struct th_mqtt *mqtt)
 {
     const struct th_mqtt_config *config = mqtt->config;
-    own(properties, TH_MQTT_SESSION_EXPIRY,
+    write_own(
+        writer, TH_MQTT_SESSION_EXPIRY,
         TH_VALUE(session_expiry_absent, config->session_expiry_s, config->session_expiry_s | 1));
-    own(properties, TH_MQTT_RECEIVE_MAXIMUM,
-        mqtt->inbound_maximum < UINT16_MAX ? mqtt->inbound_maximum : 0);
-    own(properties, TH_MQTT_MAXIMUM_PACKET_SIZE, config->maximum_packet_size);
-    own(properties, TH_MQTT_TOPIC_ALIAS_MAXIMUM, config->alias_rx_maximum);
+    write_own(writer, TH_MQTT_RECEIVE_MAXIMUM,
+              mqtt->inbound_maximum < UINT16_MAX ? mqtt->inbound_maximum : 0);
+    write_own(writer, TH_MQTT_MAXIMUM_PACKET_SIZE, config->maximum_packet_size);
+    write_own(writer, TH_MQTT_TOPIC_ALIAS_MAXIMUM, config->alias_rx_maximum);
+}
+
+/* What the session adds goes first. */
+static void write_each(struct th_writer *writer, const struct th_mqtt *mqtt,
+                       const struct th_body *body)
+{
+    if (body->first == TH_CONNECT)
+        write_announced(writer, mqtt);
+    if (body->first == TH_AUTH)
+        th_property_write(writer, th_property_method(mqtt->config));
+    write_own(writer, TH_MQTT_TOPIC_ALIAS, body->alias);
+    for (uint8_t i = 0; i < body->property_count; i++)
+        th_property_write(writer, &body->properties[i]);
+}
+
+static void write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
+                             const struct th_body *body)
+{
+    struct th_writer count = {0};
+    write_each(&count, mqtt, body);
+    if (TH_VALUE(property_length_zero, true, count.total > 0))
+        th_write_varint(writer, count.total);
+    write_each(writer, mqtt, body);
 }
 
 /* ---- what the broker does not offer ---- */
@@ -161,7 +178,7 @@ static bool has_wildcard(struct th_span filter)
 
 static enum th_error check_subscribe(const struct th_mqtt *mqtt,
                                      const struct th_mqtt_filter *filters, uint16_t count,
-                                     const struct th_properties *properties)
+                                     const struct th_body *body)
 {
     for (uint16_t i = 0; i < count; i++) {
         struct th_span name = filters[i].filter;
@@ -174,14 +191,24 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt,
             return TH_ERR_NOT_ALLOWED;
     }
     bool with_id =
-        th_property_given(properties->at, properties->count, TH_MQTT_SUBSCRIPTION_ID) != NULL;
+        th_property_given(body->properties, body->property_count, TH_MQTT_SUBSCRIPTION_ID) != NULL;
     if (TH_RULE(subscription_id_unavailable_sent,
                 with_id && (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) == 0))
         return TH_ERR_NOT_ALLOWED;
     return TH_OK;
 }
 
-/* ---- aliases in ---- */
+/* ---- aliases ---- */
+
+static void shorten(const struct th_mqtt *mqtt, struct th_publish_out *out)
+{
+    uint8_t alias = out->publish->alias;
+    if (TH_RULE(alias_too_large_sent, TH_RULE(alias_unavailable_sent, alias > mqtt->alias_maximum)))
+        return;
+    out->body.alias = alias;
+    if (alias > 0 && (mqtt->aliases_sent >> (alias - 1) & 1) != 0)
+        out->topic.len = 0;
+}
 
 /* Topics stand in config->alias_rx one behind the other in the order of their aliases, each behind
  * two bytes of length; 0 is an alias not given yet. */
@@ -364,7 +391,7 @@ static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct t
         return TH_MALFORMED;
     bool connecting = mqtt->state == TH_MQTT_CONNECTING;
     bool asked = connecting || (mqtt->flags & TH_FLAG_REAUTH) != 0;
-    if (TH_RULE(auth_unasked, method_of(mqtt->config) == NULL) ||
+    if (TH_RULE(auth_unasked, th_property_method(mqtt->config) == NULL) ||
         TH_RULE(reauth_by_server, !asked) ||
         TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
         !method_same(mqtt, ack->properties))
@@ -385,12 +412,11 @@ static unsigned on_other(struct th_mqtt *mqtt, uint8_t first, struct th_reader *
 const struct th_mqtt_version th_mqtt_v5 = {
     .level = 5,
     .allowed = th_property_allowed,
-    .method = method_of,
-    .write = th_property_write,
-    .announce = announce,
+    .write = write_properties,
     .read = read_properties,
     .ack = on_ack,
     .code = code_valid,
+    .shorten = shorten,
     .message = on_message,
     .connack = on_connack,
     .refuses = refuses,

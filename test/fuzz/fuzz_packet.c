@@ -49,6 +49,7 @@ static void play(struct run *run, uint8_t kind, struct th_span said, size_t grai
                                     .receive_maximum = (kind & 2) != 0 ? 2 : 0,
                                     .rx = run->rx,
                                     .rx_room = room,
+                                    .large = &th_mqtt_large,
                                     .alias_rx = run->alias_rx,
                                     .alias_rx_room = sizeof run->alias_rx,
                                     .alias_rx_maximum = 3};

@@ -151,6 +151,7 @@ static void begin(struct world *world, uint8_t kind)
                                 .inflight_maximum = (kind & 8) != 0 ? 2 : 0,
                                 .rx = world->rx,
                                 .rx_room = sizeof world->rx,
+                                .large = &th_mqtt_large,
                                 .outbox = {&ops, world},
                                 .aliases = aliases,
                                 .alias_count = 2,

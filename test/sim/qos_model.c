@@ -485,6 +485,7 @@ static void set_up_client(struct model *model)
         .session_expiry_s = TH_MQTT_SESSION_NEVER_EXPIRES,
         .rx = model->rx,
         .rx_room = sizeof model->rx,
+        .large = &th_mqtt_large,
         .outbox = {&model_outbox_ops, &model->outbox},
         .aliases = &model->alias,
         .alias_count = plan->version == 5 && plan->alias_maximum > 0 ? 1 : 0,

@@ -79,6 +79,7 @@ static void device_init(struct fleet *fleet, unsigned number)
         .client_id = th_span_str(device->client_id),
         .rx = device->rx,
         .rx_room = sizeof device->rx,
+        .large = &th_mqtt_large,
     };
     device->link_config = (struct th_link_config){
         .board = &device->node.board,

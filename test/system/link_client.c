@@ -524,6 +524,7 @@ static void set_up(void)
     me.config.times.backoff_max_ms = 1000;
     me.session.rx = me.rx;
     me.session.rx_room = sizeof me.rx;
+    me.session.large = &th_mqtt_large;
     enum th_error error = th_mqtt_init(&me.mqtt, &me.session);
     if (error == TH_OK)
         error = th_link_init(&me.link, &me.config, &me.mqtt);

@@ -125,7 +125,8 @@ int main(int argc, char **argv)
                                     .client_id = TH_SPAN("live"),
                                     .clean_start = true,
                                     .rx = live.rx,
-                                    .rx_room = sizeof live.rx};
+                                    .rx_room = sizeof live.rx,
+                                    .large = &th_mqtt_large};
     address.port = (uint16_t)strtoul(argv[1], NULL, 10);
     live.count = (unsigned)strtoul(argv[3], NULL, 10);
     config.outbox =

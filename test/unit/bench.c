@@ -80,6 +80,7 @@ static void fill(struct bench *bench, bool v5)
     bench->config.session_expiry_s = 3600;
     bench->config.rx = bench->rx;
     bench->config.rx_room = sizeof bench->rx;
+    bench->config.large = &th_mqtt_large;
     bench->config.outbox =
         th_outbox_ram_init(&bench->outbox, bench->outbox_at, sizeof bench->outbox_at,
                            bench->inbound, sizeof bench->inbound / sizeof bench->inbound[0]);

@@ -35,6 +35,7 @@ void sim_device_init(struct sim_device *device, struct th_sim *sim, unsigned num
         .client_id = th_span_str(device->client_id),
         .rx = device->rx,
         .rx_room = sizeof device->rx,
+        .large = &th_mqtt_large,
     };
     device->link_config = (struct th_link_config){
         .board = &device->node.board,

@@ -283,6 +283,7 @@ static void setup(struct world *world, bool v5, unsigned fails_at, bool for_ever
                                             .session_expiry_s = 100,
                                             .rx = world->rx,
                                             .rx_room = sizeof world->rx,
+                                            .large = &th_mqtt_large,
                                             .outbox = {&medium_ops, &world->medium}};
     assert_int_equal(th_mqtt_init(&world->mqtt, &world->config), TH_OK);
 }

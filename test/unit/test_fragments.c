@@ -63,6 +63,7 @@ static void play(struct run *run, const struct vector *vector, size_t grain, siz
                                     .property_count = with_method,
                                     .rx = run->rx,
                                     .rx_room = sizeof run->rx,
+                                    .large = &th_mqtt_large,
                                     .alias_rx = run->alias_rx,
                                     .alias_rx_room = sizeof run->alias_rx,
                                     .alias_rx_maximum = 4};

@@ -116,7 +116,8 @@ static void start(struct client *client)
                                              .client_id = TH_SPAN("large"),
                                              .keep_alive_s = TH_MQTT_KEEP_ALIVE_OFF,
                                              .rx = client->rx,
-                                             .rx_room = sizeof client->rx};
+                                             .rx_room = sizeof client->rx,
+                                             .large = &th_mqtt_large};
     client->config.outbox = th_outbox_ram_init(&client->outbox, client->outbox_at,
                                                sizeof client->outbox_at, client->inbound, 2);
     client->broker.payload_at = UINT64_MAX;
@@ -380,6 +381,48 @@ static void a_subscribe_that_never_fits_is_refused_and_one_that_will_fit_waits(v
     assert_int_equal(th_mqtt_subscribe(&mqtt, &filter, 1, NULL, 0, NULL), TH_OK);
 }
 
+static size_t nothing(void *user, uint32_t offset, uint8_t *into, size_t room)
+{
+    (void)user, (void)offset, (void)into, (void)room;
+    return 0;
+}
+
+/* th_mqtt_large is linked by who names it: without it a message is whole or an error, never cut. */
+static void without_large_messages_what_does_not_fit_ends_the_connection(void **state)
+{
+    (void)state;
+    static const struct th_mqtt_version *const versions[] = {&th_mqtt_v311, &th_mqtt_v5};
+    for (size_t v = 0; v < 2; v++) {
+        uint8_t tx_at[64], rx_at[64], in[140] = {0x20, 2, 0, 0};
+        struct harness_stream stream = {.tx = tx_at, .tx_room = sizeof tx_at, .tx_drain = 1};
+        const struct th_mqtt_config config = {
+            .version = versions[v], .client_id = TH_SPAN("c"), .rx = rx_at, .rx_room = 64};
+        const struct th_mqtt_source source = {.read = nothing, .len = 1};
+        const struct th_mqtt_publish publish = {.topic = TH_SPAN("t"), .source = &source};
+        struct th_mqtt mqtt;
+        struct th_mqtt_event event;
+        size_t at = 4 + v;
+        in[1] = (uint8_t)(2 + v);
+        for (uint8_t remaining = 62; remaining <= 63; remaining++) {
+            const uint8_t header[] = {0x30, remaining, 0, 1, 't'};
+            memcpy(in + at, header, sizeof header);
+            at += 2u + remaining;
+        }
+        stream.in = th_span_of(in, at);
+        assert_int_equal(th_mqtt_init(&mqtt, &config), TH_OK);
+        assert_int_equal(th_mqtt_connect(&mqtt, harness_stream(&stream), 0), TH_OK);
+        assert_true(th_mqtt_next(&mqtt, 0, &event));
+        assert_int_equal(event.kind, TH_MQTT_EVENT_CONNECTED);
+        assert_int_equal(th_mqtt_publish(&mqtt, &publish, NULL), TH_ERR_INVALID);
+        assert_true(th_mqtt_next(&mqtt, 0, &event));
+        assert_int_equal(event.kind, TH_MQTT_EVENT_MESSAGE);
+        assert_int_equal(event.u.message.payload_len, 59 - v);
+        assert_true(th_mqtt_next(&mqtt, 0, &event));
+        assert_int_equal(event.kind, TH_MQTT_EVENT_FAILED);
+        assert_int_equal(event.u.failure.error, TH_ERR_MEMORY_PACKET);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -390,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_streamed_message_at_qos_1_is_read_again_after_a_reconnection),
         cmocka_unit_test(a_connect_of_any_size_leaves_through_a_room_of_any_size),
         cmocka_unit_test(a_subscribe_that_never_fits_is_refused_and_one_that_will_fit_waits),
+        cmocka_unit_test(without_large_messages_what_does_not_fit_ends_the_connection),
     };
     return cmocka_run_group_tests_name("large packets", tests, NULL, NULL);
 }

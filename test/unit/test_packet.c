@@ -39,7 +39,8 @@ static void begin(struct peer *peer, bool v5, size_t room, struct th_span behind
                                            .client_id = TH_SPAN("peer"),
                                            .session_expiry_s = 100,
                                            .rx = peer->rx,
-                                           .rx_room = sizeof peer->rx};
+                                           .rx_room = sizeof peer->rx,
+                                           .large = &th_mqtt_large};
     peer->config.outbox = th_outbox_ram_init(&peer->outbox, peer->outbox_at, sizeof peer->outbox_at,
                                              peer->inbound, 8);
     size_t len = harness_hex(v5 ? "20 03 00 00 00" : "20 02 00 00", peer->in, sizeof peer->in);

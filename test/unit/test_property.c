@@ -285,9 +285,11 @@ static void what_is_written_is_what_the_broker_reads(void **state)
             as_given(&rows[i], rows[i].good, bytes),
             {.id = TH_MQTT_AUTH_METHOD, .text = {(const uint8_t *)"m", 1}}};
         struct th_writer writer = {.at = again, .end = again + sizeof again};
-        const struct th_properties all = {.at = given,
-                                          .count = rows[i].id == TH_MQTT_AUTH_DATA ? 2 : 1};
-        th_property_write(&writer, &all);
+        const struct th_mqtt_config config = {.version = &th_mqtt_v5};
+        const struct th_mqtt mqtt = {.config = &config};
+        const struct th_body body = {.properties = given,
+                                     .property_count = rows[i].id == TH_MQTT_AUTH_DATA ? 2 : 1};
+        th_mqtt_write_properties(&writer, &mqtt, &body);
         assert_int_equal(writer.total, len);
         assert_memory_equal(again, bytes, len);
     }
