@@ -29,7 +29,8 @@ static void say_mqtt(const struct th_mqtt_event *event)
 {
     if (event->kind == TH_MQTT_EVENT_CONNECTED)
         fprintf(stderr, "CONNACK: session %s, keep-alive %u s%s%.*s\n",
-                event->u.connack.session_present ? "present" : "new", event->u.connack.keep_alive_s,
+                event->u.connack.session_present ? "present" : "new",
+                event->u.connack.limits->keep_alive_s,
                 event->u.connack.client_id.len ? ", client id " : "",
                 (int)event->u.connack.client_id.len,
                 event->u.connack.client_id.len ? (const char *)event->u.connack.client_id.at : "");

@@ -164,7 +164,7 @@ static void mqtt_event(struct pub *pub, const struct th_mqtt_event *event)
 {
     if (event->kind == TH_MQTT_EVENT_CONNECTED) {
         pub->connected_once = true;
-        pub->largest = event->u.connack.maximum_packet_size;
+        pub->largest = event->u.connack.limits->maximum_packet_size;
     }
     if (event->kind == TH_MQTT_EVENT_PUBLISHED || event->kind == TH_MQTT_EVENT_SENT)
         acknowledged(pub, &event->u.ack);

@@ -96,6 +96,18 @@ struct th_mqtt_config {
     uint16_t alias_rx_maximum;           /* announced Topic Alias Maximum; 0: none */
 };
 
+/* ---- what the broker allows, in force on a connection ---- */
+
+struct th_mqtt_limits {           /* 3.1.1 brokers do not say: the most that the protocol allows */
+    uint32_t maximum_packet_size; /* that it takes; UINT32_MAX when there is no limit */
+    uint32_t session_expiry_s;    /* its own when it sent one */
+    uint16_t receive_maximum;     /* for what we send */
+    uint16_t keep_alive_s;        /* its own when it sent one; 0: off */
+    uint16_t topic_alias_maximum;
+    uint8_t maximum_qos;
+    bool retain_available, wildcard_available, subscription_id_available, shared_available;
+};
+
 /* ---- session: fields private, size public ---- */
 
 enum th_mqtt_state {
@@ -161,16 +173,10 @@ struct th_mqtt_chunk {
 
 struct th_mqtt_connack {
     bool session_present;
-    uint16_t resent;       /* stored messages that will now be sent again */
-    bool resent_as_new;    /* session_present was 0: they go as new messages, without DUP; a QoS 1
-                              message or a QoS 2 message before PUBREC may arrive twice */
-    uint16_t keep_alive_s; /* in force: the broker's when it sent one; 0: off */
-    uint16_t receive_maximum;     /* in force for what we send */
-    uint32_t maximum_packet_size; /* the broker's; UINT32_MAX when none */
-    uint8_t maximum_qos;
-    bool retain_available, wildcard_available, subscription_id_available, shared_available;
-    uint16_t topic_alias_maximum;
-    uint32_t session_expiry_s; /* in force: the broker's when it sent one */
+    uint16_t resent;    /* stored messages that will now be sent again */
+    bool resent_as_new; /* session_present was 0: they go as new messages, without DUP; a QoS 1
+                           message or a QoS 2 message before PUBREC may arrive twice */
+    const struct th_mqtt_limits *limits; /* as long as the connection */
     struct th_span client_id; /* assigned by the broker, else empty. Keep a copy and configure it to
                                  come back to this session */
     struct th_span properties;

@@ -24,10 +24,9 @@ struct th_mqtt {
     uint32_t tx_largest; /* the most room there ever was: the stream's empty buffer */
 
     uint32_t now_ms, sent_ms, heard_ms;
-    uint32_t since_ms;        /* CONNECT, PINGREQ or DISCONNECT waits since then */
-    uint32_t packet_maximum;  /* the broker's */
-    uint32_t inbound_largest; /* packet we take */
-    uint32_t inbound_whole;   /* ... in one piece */
+    uint32_t since_ms;      /* CONNECT, PINGREQ or DISCONNECT waits since then */
+    uint32_t inbound_whole; /* the longest packet that the usual way takes in */
+    struct th_mqtt_limits limits;
 
     /* Receiving: bytes put together in config->rx; of a streamed message, what is still to come and
      * how much came. */
@@ -39,10 +38,9 @@ struct th_mqtt {
     uint32_t cursor;                           /* the walk through the outbox */
     uint32_t aliases_sent;                     /* bit i: the broker knows alias i + 1 */
 
-    uint16_t keep_alive_s;
-    uint16_t inflight, inflight_maximum; /* PUBLISH above QoS 0 on this connection */
-    uint16_t inbound, inbound_acked;     /* received ones, and those acknowledged since the
-                                            last bytes left */
+    uint16_t inflight;               /* PUBLISH above QoS 0 on this connection */
+    uint16_t inbound, inbound_acked; /* received ones, and those acknowledged since the last bytes
+                                        left */
     uint16_t inbound_maximum;
     uint16_t owed_id, rx_id, out_id;
     struct {
@@ -52,10 +50,8 @@ struct th_mqtt {
     uint8_t state, stream_state;
     uint8_t todo;              /* bits: what is waiting to be sent */
     uint8_t flags;             /* bits: what is known about this connection */
-    uint8_t offers;            /* bits: what the broker supports */
     uint8_t owed, owed_reason; /* first byte of the acknowledgement owed */
     uint8_t rx_mode, rx_qos;
-    uint8_t alias_maximum; /* of those we may send */
 };
 
 #endif

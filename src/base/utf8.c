@@ -7,17 +7,18 @@
  * 3-7: no overlong forms, no surrogates, nothing above U+10FFFF). */
 static size_t character(const uint8_t *at, size_t len)
 {
-    uint8_t first = at[0];
-    uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    uint8_t high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    size_t need = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first < 0xC2 || first > 0xF4 || len < need || at[1] < low || at[1] > high)
+    size_t need = at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
+    uint32_t value = at[0] & (0xFFu >> need);
+    if (at[0] < 0xC2 || len < need)
         return 0;
-    for (size_t i = 2; i < need; i++) {
+    for (size_t i = 1; i < need; i++) {
         if ((at[i] & 0xC0) != 0x80)
             return 0;
+        value = value << 6 | (at[i] & 0x3F);
     }
-    return need;
+    /* Three bytes begin at 2^11, four at 2^16; of two bytes C2 is the first. */
+    bool overlong = value >> (5 * need - 4) == 0;
+    return overlong || value >> 11 == 0xD800 >> 11 || value >> 16 > 0x10 ? 0 : need;
 }
 
 bool th_utf8_check(struct th_span text, bool name)

@@ -20,14 +20,7 @@ static void connected(struct th_mqtt *mqtt, bool present, struct th_mqtt_event *
     connack->session_present = present;
     connack->resent = th_mqtt_pending(mqtt);
     connack->resent_as_new = !present && connack->resent > 0;
-    connack->keep_alive_s = mqtt->keep_alive_s;
-    connack->receive_maximum = mqtt->inflight_maximum;
-    connack->maximum_packet_size = mqtt->packet_maximum;
-    connack->maximum_qos = mqtt->offers & TH_OFFER_QOS;
-    connack->retain_available = (mqtt->offers & TH_OFFER_RETAIN) != 0;
-    connack->wildcard_available = (mqtt->offers & TH_OFFER_WILDCARD) != 0;
-    connack->subscription_id_available = (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) != 0;
-    connack->shared_available = (mqtt->offers & TH_OFFER_SHARED) != 0;
+    connack->limits = &mqtt->limits;
     if (present && !TH_WRONG(session_kept, true))
         mqtt->flags |= TH_FLAG_PRESENT;
     if (connack->resent > 0 && !TH_WRONG(resend_on_reconnect, true)) {
@@ -39,7 +32,7 @@ static void connected(struct th_mqtt *mqtt, bool present, struct th_mqtt_event *
 
 static unsigned connack_311(uint8_t code, struct th_mqtt_event *event)
 {
-    event->u.connack = (struct th_mqtt_connack){.session_expiry_s = 0};
+    event->u.connack = (struct th_mqtt_connack){.resent = 0};
     if (code == 0)
         return TH_STEP_ON;
     if (TH_RULE(connack_code_reserved, code > 5))
@@ -75,9 +68,8 @@ unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
         return step;
     if ((mqtt->todo & TH_TODO_CONNECT) != 0)
         return TH_PROTOCOL_ERROR;
-    mqtt->session_over =
-        th_mqtt_is_5(mqtt) && TH_VALUE(session_expiry_replaced, event->u.connack.session_expiry_s,
-                                       config->session_expiry_s) == 0;
+    mqtt->session_over = TH_VALUE(session_expiry_replaced, mqtt->limits.session_expiry_s,
+                                  config->session_expiry_s) == 0;
     if (!present && !forget_session(mqtt))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
     connected(mqtt, present, event);

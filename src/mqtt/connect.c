@@ -95,7 +95,7 @@ void th_mqtt_write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
     th_write(writer, name, TH_VALUE(connect_protocol_name, sizeof name, sizeof name - 1));
     th_write_u8(writer, TH_VALUE(connect_protocol_level, config->version->level, 3));
     th_write_u8(writer, connect_flags(config));
-    th_write_u16(writer, mqtt->keep_alive_s);
+    th_write_u16(writer, mqtt->limits.keep_alive_s);
     th_mqtt_write_properties(writer, mqtt, body);
     if (TH_VALUE(client_id_first, true, config->client_id.len > 0))
         th_write_text(writer,

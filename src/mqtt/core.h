@@ -49,14 +49,6 @@ enum {                        /* th_mqtt.flags */
        TH_FLAG_MORE = 32      /* th_mqtt_next() stopped to be fair, not for lack of work */
 };
 
-enum { /* th_mqtt.offers */
-       TH_OFFER_QOS = 3,
-       TH_OFFER_RETAIN = 4,
-       TH_OFFER_WILDCARD = 8,
-       TH_OFFER_SUBSCRIPTION_ID = 16,
-       TH_OFFER_SHARED = 32
-};
-
 enum { TH_RX_PACKET, TH_RX_PAYLOAD, TH_RX_SKIP }; /* th_mqtt.rx_mode */
 
 /* What a step of the session came to: one of these, or from TH_STEP_BROKEN up the end of the
@@ -108,6 +100,9 @@ struct th_publish_out;
  * nothing of 5.0. */
 struct th_mqtt_version {
     uint8_t level;
+    uint16_t inflight_maximum; /* where neither side names one */
+    /* How many messages above QoS 0 the broker may send at a time. */
+    uint16_t (*receive_maximum)(const struct th_mqtt_config *config);
     /* May these go out there? */
     bool (*allowed)(enum th_place place, const struct th_mqtt_property *at, uint8_t count);
     /* Property length and properties. */
@@ -122,8 +117,9 @@ struct th_mqtt_version {
     bool (*code)(uint8_t first, uint8_t code);
     /* Puts the alias in where the broker allows it, leaves the topic out where it knows it. */
     void (*shorten)(const struct th_mqtt *mqtt, struct th_publish_out *out);
-    /* The properties of a message: topic alias. */
-    unsigned (*message)(struct th_mqtt *mqtt, struct th_mqtt_message *message);
+    /* The properties of a message, topic alias and Receive Maximum. */
+    unsigned (*message)(struct th_mqtt *mqtt, struct th_reader *reader,
+                        struct th_mqtt_message *message);
     /* CONNACK behind its code. */
     unsigned (*connack)(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
                         struct th_mqtt_event *event);
@@ -181,6 +177,10 @@ bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
 
 /* ---- fast.c ---- */
 
+/* th_mqtt_new_id() for many messages under way: it counts how many unused ones follow. */
+uint16_t th_mqtt_fast_new_id(struct th_mqtt *mqtt);
+/* The longest packet that it takes in. */
+uint32_t th_mqtt_fast_largest(const struct th_mqtt *mqtt);
 /* True when that was all; false when nothing was done. */
 bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                           uint16_t *id);
@@ -235,13 +235,11 @@ void th_mqtt_write_farewell(struct th_writer *writer, const struct th_mqtt *mqtt
 /* Takes the next thing from what the stream shows; a step. */
 unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
-/* Topic, identifier and properties of a PUBLISH; `*at` is where the payload begins. */
-unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body, size_t *at,
+/* Topic, identifier and properties of a PUBLISH; the payload follows. A step. */
+unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                               struct th_mqtt_message *message);
 /* The inbound QoS 2 identifier in hand is stored. */
 bool th_mqtt_inbound_known(const struct th_mqtt *mqtt);
-/* A message above QoS 0 begins: does it fit our Receive Maximum? */
-unsigned th_mqtt_count_inbound(struct th_mqtt *mqtt);
 /* The message is whole: at QoS 2 its identifier is stored before it is delivered, so that a
  * repetition is known even if we are restarted in between [MQTT-4.3.3-2]. */
 unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos);

@@ -53,7 +53,7 @@ static uint32_t distance(const struct th_mqtt *mqtt, uint16_t from)
         if (mqtt->requests[i].id != 0 && away != 0 && away < nearest)
             nearest = away;
     }
-    while (outbox->ops->next(outbox->ctx, &cursor, &entry)) {
+    while (outbox->ops != NULL && outbox->ops->next(outbox->ctx, &cursor, &entry)) {
         away = (uint16_t)(entry.id - from);
         if (away != 0 && away < nearest)
             nearest = away;
@@ -61,11 +61,28 @@ static uint32_t distance(const struct th_mqtt *mqtt, uint16_t from)
     return nearest;
 }
 
-/* Counts how many unused identifiers follow the last; false when there is none. */
-static TH_APART bool find_free(struct th_mqtt *mqtt)
+/* Counts how many unused identifiers follow the last; false when all are taken. */
+static bool find_free(struct th_mqtt *mqtt)
 {
-    mqtt->ids_free = (uint16_t)(distance(mqtt, mqtt->last_id) - 1);
-    return mqtt->ids_free > 0;
+    if (th_mqtt_pending(mqtt) >= UINT16_MAX - TH_MQTT_REQUESTS_MAX)
+        return false;
+    for (;;) {
+        mqtt->ids_free = (uint16_t)(distance(mqtt, mqtt->last_id) - 1);
+        if (mqtt->ids_free > 0)
+            return true;
+        mqtt->last_id++;
+    }
+}
+
+uint16_t th_mqtt_fast_new_id(struct th_mqtt *mqtt)
+{
+    do {
+        if (mqtt->ids_free == 0 && !find_free(mqtt))
+            return 0;
+        mqtt->ids_free--;
+        mqtt->last_id++;
+    } while (mqtt->last_id == 0);
+    return mqtt->last_id;
 }
 
 /* Into the outbox as well; false leaves all as it was. */
@@ -91,21 +108,21 @@ bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *pu
     unsigned qos = (unsigned)publish->qos;
     size_t topic_len = publish->topic.len, payload_len = publish->payload.len;
     if (mqtt->state != TH_MQTT_CONNECTED || publish->source != NULL || publish->alias != 0 ||
-        publish->property_count != 0 || qos > (mqtt->offers & TH_OFFER_QOS) || publish->retain ||
+        publish->property_count != 0 || qos > mqtt->limits.maximum_qos || publish->retain ||
         (mqtt->todo & (TH_TODO_PART | TH_TODO_PUMP)) != 0 || topic_len > 0x1000 ||
         payload_len > 0x2000)
         return false;
     bool v5 = config->version->level == 5;
     size_t remaining = 2 + topic_len + payload_len + (qos > 0 ? 2 : 0) + v5;
     size_t total = remaining + (remaining < 0x80 ? 2 : 3);
-    if (total > th_mqtt_room(mqtt) || total > mqtt->packet_maximum ||
+    if (total > th_mqtt_room(mqtt) || total > mqtt->limits.maximum_packet_size ||
         !th_utf8_common(publish->topic))
         return false;
     uint16_t fresh = 0;
     if (qos > 0) {
         fresh = (uint16_t)(mqtt->last_id + 1);
-        if (config->outbox.ops == NULL || fresh == 0 || (mqtt->ids_free == 0 && !find_free(mqtt)) ||
-            mqtt->inflight >= mqtt->inflight_maximum)
+        if (config->outbox.ops == NULL || mqtt->ids_free == 0 || fresh == 0 ||
+            mqtt->inflight >= mqtt->limits.receive_maximum)
             return false;
     }
     put_publish(mqtt->tx_at, publish, remaining, fresh, v5);
@@ -120,6 +137,13 @@ bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *pu
 }
 
 /* ---- in ---- */
+
+uint32_t th_mqtt_fast_largest(const struct th_mqtt *mqtt)
+{
+    const struct th_mqtt_config *config = mqtt->config;
+    uint32_t largest = th_mqtt_is_5(mqtt) ? config->maximum_packet_size : 0;
+    return largest > 0 && largest < config->rx_room ? largest : (uint32_t)config->rx_room;
+}
 
 /* A PUBLISH at QoS 0 or 1, `body` of it behind its fixed header. */
 static inline bool take_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,

@@ -42,11 +42,8 @@ static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t tota
         if (!th_mqtt_gather(mqtt, need))
             return TH_STEP_WAIT;
     }
-    size_t payload_at;
-    unsigned step = th_mqtt_read_publish(
-        mqtt, at[0], th_span_of(at + header, mqtt->rx_have - header), &payload_at, message);
-    if (step == TH_STEP_ON && message->qos > TH_MQTT_QOS0)
-        step = th_mqtt_count_inbound(mqtt);
+    struct th_reader reader = th_reader_of(th_span_of(at + header, mqtt->rx_have - header));
+    unsigned step = th_mqtt_read_publish(mqtt, at[0], &reader, message);
     if (step != TH_STEP_ON)
         return step;
     mqtt->rx_left = total - mqtt->rx_have;

@@ -202,6 +202,17 @@ uint32_t th_mqtt_property_number(struct th_span properties, enum th_mqtt_propert
     return th_mqtt_property_find(properties, id, &property) ? property.number : otherwise;
 }
 
+void th_property_store(const struct th_mqtt_property *property, uint8_t *into)
+{
+    uint8_t byte = (uint8_t)property->number;
+    uint16_t two = (uint16_t)property->number;
+    switch ((enum type)table[property->id].type) {
+    case BYTE: *into = byte; break;
+    case TWO: memcpy(into, &two, sizeof two); break;
+    default: memcpy(into, &property->number, sizeof property->number); break;
+    }
+}
+
 /* ---- outbound ---- */
 
 static bool fits(const struct th_mqtt_property *property)

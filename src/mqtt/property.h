@@ -12,6 +12,9 @@ bool th_property_allowed(enum th_place place, const struct th_mqtt_property *at,
 void th_property_write_number(struct th_writer *writer, uint8_t id, uint32_t number);
 void th_property_write(struct th_writer *writer, const struct th_mqtt_property *property);
 
+/* Its number, as wide as its type. */
+void th_property_store(const struct th_mqtt_property *property, uint8_t *into);
+
 /* Takes property length and properties, and checks them as above; a step. */
 unsigned th_property_read(struct th_reader *reader, enum th_place place, struct th_span *out);
 

@@ -122,7 +122,7 @@ static bool may_leave(struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
     return mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0 &&
            out->publish->source == NULL &&
-           !TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum) &&
+           !TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->limits.receive_maximum) &&
            th_mqtt_make_room(mqtt, out->total + 3) == TH_OK;
 }
 

@@ -11,19 +11,7 @@
 
 /* ---- PUBLISH ---- */
 
-/* The properties of a message, beyond the one byte that says there are none. */
-static unsigned read_properties(struct th_mqtt *mqtt, struct th_span body, size_t *at,
-                                struct th_mqtt_message *message)
-{
-    struct th_reader reader = th_reader_of(body);
-    th_read(&reader, *at);
-    unsigned step =
-        mqtt->config->version->read(mqtt, &reader, TH_PLACE_PUBLISH_IN, &message->properties);
-    *at = (size_t)(reader.at - body.at);
-    return step;
-}
-
-unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body, size_t *at,
+unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                               struct th_mqtt_message *message)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
@@ -31,32 +19,18 @@ unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_spa
     message->qos = (enum th_mqtt_qos)qos;
     message->dup = (first & 8) != 0;
     message->retain = (first & 1) != 0;
+    message->topic = th_read_text(reader);
     message->properties = (struct th_span){NULL, 0};
-    if (TH_RULE(publish_qos_3, qos == 3) || TH_RULE(dup_qos0, (first & 0x0E) == 8))
+    mqtt->rx_id = qos > 0 ? th_read_u16(reader) : 0;
+    if (reader->failed || TH_RULE(publish_qos_3, qos == 3) ||
+        TH_RULE(dup_qos0, (first & 0x0E) == 8))
         return TH_MALFORMED;
-    size_t head = 2;
-    if (body.len >= head)
-        head += (size_t)(body.at[0] << 8 | body.at[1]) + (qos > 0 ? 2 : 0);
-    if (body.len < head)
-        return TH_MALFORMED;
-    message->topic = (struct th_span){body.at + 2, head - 2};
-    if (qos > 0) {
-        message->topic.len -= 2;
-        mqtt->rx_id = (uint16_t)(body.at[head - 2] << 8 | body.at[head - 1]);
-        if (TH_RULE(publish_id_zero_received, mqtt->rx_id == 0))
-            return TH_PROTOCOL_ERROR;
-    }
+    if (TH_RULE(publish_id_zero_received, qos > 0 && mqtt->rx_id == 0))
+        return TH_PROTOCOL_ERROR;
     if (TH_WRONG(utf8_bom_kept, message->topic.len > 3 && *message->topic.at == 0xEF))
         message->topic = th_span_of(message->topic.at + 3, message->topic.len - 3);
-    *at = head;
-    if (version->level == 5) {
-        unsigned step = TH_STEP_ON;
-        if (body.len > head && body.at[head] == 0)
-            *at = head + 1;
-        else
-            step = read_properties(mqtt, body, at, message);
-        if (step == TH_STEP_ON && (message->properties.len > 0 || message->topic.len == 0))
-            step = version->message(mqtt, message);
+    if (version->message != NULL) {
+        unsigned step = version->message(mqtt, reader, message);
         if (step != TH_STEP_ON)
             return step;
     }
@@ -82,14 +56,6 @@ static void owe(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason
     mqtt->todo |= TH_TODO_OWED;
 }
 
-unsigned th_mqtt_count_inbound(struct th_mqtt *mqtt)
-{
-    if (TH_RULE(receive_maximum_received, mqtt->inbound >= mqtt->inbound_maximum))
-        return TH_BROKEN(TH_ERR_MQTT_RECEIVE_MAXIMUM);
-    mqtt->inbound++;
-    return TH_STEP_ON;
-}
-
 unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
@@ -102,22 +68,18 @@ unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos)
     return TH_STEP_ON;
 }
 
-static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                            struct th_mqtt_event *event)
 {
     struct th_mqtt_message *message = &event->u.message;
-    size_t at;
-    unsigned step = th_mqtt_read_publish(mqtt, first, body, &at, message);
+    unsigned step = th_mqtt_read_publish(mqtt, first, reader, message);
     if (step != TH_STEP_ON)
         return step;
     event->kind = TH_MQTT_EVENT_MESSAGE;
-    message->payload = (struct th_span){body.at + at, body.len - at};
-    message->payload_len = (uint32_t)(body.len - at);
+    message->payload = th_read(reader, th_read_left(reader));
+    message->payload_len = (uint32_t)message->payload.len;
     if (message->qos == TH_MQTT_QOS0)
         return TH_STEP_EVENT;
-    step = th_mqtt_count_inbound(mqtt);
-    if (step != TH_STEP_ON)
-        return step;
     if (TH_WRONG(qos2_received_expiry, message->properties.len > 0))
         return TH_STEP_ON;
     bool once = message->qos == TH_MQTT_QOS2 || TH_WRONG(qos1_receiver, true);
@@ -296,9 +258,9 @@ static unsigned on_pingresp(struct th_mqtt *mqtt, size_t len)
 static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
                          struct th_mqtt_event *event)
 {
-    if (first >> 4 == TH_PUBLISH >> 4)
-        return on_publish(mqtt, first, body, event);
     struct th_reader reader = th_reader_of(body);
+    if (first >> 4 == TH_PUBLISH >> 4)
+        return on_publish(mqtt, first, &reader, event);
     switch (first) {
     case TH_CONNACK: return th_mqtt_on_connack(mqtt, &reader, event);
     case TH_PUBACK:
@@ -376,15 +338,26 @@ static uint32_t read_header(const uint8_t *at, size_t have, uint32_t *body_len)
     return 0;
 }
 
-static unsigned receive_pieces(struct th_mqtt *mqtt, struct th_mqtt_event *event)
+unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    const uint8_t *at = mqtt->config->rx;
+    const struct th_mqtt_config *config = mqtt->config;
+    const uint8_t *at = mqtt->rx_at;
+    size_t there = (size_t)(mqtt->rx_end - at);
     uint32_t len = 0;
-    uint32_t header = 0;
-    for (uint32_t want = 2; header == 0; want++) {
-        if (!th_mqtt_gather(mqtt, want))
-            return TH_STEP_WAIT;
-        header = read_header(at, mqtt->rx_have, &len);
+    if (mqtt->rx_mode != TH_RX_PACKET)
+        return config->large->receive(mqtt, event);
+    uint32_t header = read_header(at, there, &len);
+    /* A whole packet that fits is read where it lies. */
+    bool whole = mqtt->rx_have == 0 && header != 0 && header + len <= there &&
+                 header + len <= config->rx_room;
+    if (!whole) {
+        at = config->rx;
+        header = 0;
+        for (uint32_t want = 2; header == 0; want++) {
+            if (!th_mqtt_gather(mqtt, want))
+                return TH_STEP_WAIT;
+            header = read_header(at, mqtt->rx_have, &len);
+        }
     }
     if (TH_RULE(remaining_length_5_bytes, header > 5) ||
         (TH_RULE(varint_shortest, header > 2 && at[header - 1] == 0) && th_mqtt_is_5(mqtt)))
@@ -392,34 +365,16 @@ static unsigned receive_pieces(struct th_mqtt *mqtt, struct th_mqtt_event *event
     unsigned step = check_header(mqtt, at[0], header + len);
     if (step != TH_STEP_ON)
         return step;
-    if (header + len > mqtt->config->rx_room)
-        return mqtt->config->large != NULL && at[0] >> 4 == TH_PUBLISH >> 4
-                   ? mqtt->config->large->begin(mqtt, header, header + len, event)
-                   : TH_BROKEN(TH_ERR_MEMORY_PACKET);
-    if (!th_mqtt_gather(mqtt, header + len))
-        return TH_STEP_WAIT;
-    mqtt->rx_have = 0;
+    if (whole) {
+        mqtt->rx_at += header + len;
+    } else {
+        if (header + len > config->rx_room)
+            return config->large != NULL && at[0] >> 4 == TH_PUBLISH >> 4
+                       ? config->large->begin(mqtt, header, header + len, event)
+                       : TH_BROKEN(TH_ERR_MEMORY_PACKET);
+        if (!th_mqtt_gather(mqtt, header + len))
+            return TH_STEP_WAIT;
+        mqtt->rx_have = 0;
+    }
     return dispatch(mqtt, at[0], th_span_of(at + header, len), event);
-}
-
-unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
-{
-    const uint8_t *at = mqtt->rx_at;
-    size_t there = (size_t)(mqtt->rx_end - at);
-    if (mqtt->rx_mode != TH_RX_PACKET)
-        return mqtt->config->large->receive(mqtt, event);
-    if (there == 0)
-        return TH_STEP_WAIT;
-    if (mqtt->rx_have > 0 || there < 2)
-        return receive_pieces(mqtt, event);
-    /* A whole packet that fits is read where it lies. */
-    uint32_t len = 0;
-    uint32_t header = read_header(at, there, &len);
-    if (header < 2 || header > 5 || (header > 2 && at[header - 1] == 0) || header + len > there ||
-        header + len > mqtt->inbound_whole)
-        return receive_pieces(mqtt, event);
-    mqtt->rx_at = at + header + len;
-    struct th_span body = {at + header, len};
-    unsigned step = check_header(mqtt, at[0], header + len);
-    return step == TH_STEP_ON ? dispatch(mqtt, at[0], body, event) : step;
 }

@@ -66,7 +66,8 @@ static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_
     size_t slot = 0;
     if (TH_RULE(connect_first, TH_RULE(auth_holds_sending, mqtt->state != TH_MQTT_CONNECTED)))
         return TH_ERR_NOT_CONNECTED;
-    if (TH_WRONG(receive_maximum_holds_publish_only, mqtt->inflight >= mqtt->inflight_maximum))
+    if (TH_WRONG(receive_maximum_holds_publish_only,
+                 mqtt->inflight >= mqtt->limits.receive_maximum))
         return TH_ERR_AGAIN;
     while (slot < TH_MQTT_REQUESTS_MAX && mqtt->requests[slot].id != 0)
         slot++;

@@ -62,7 +62,7 @@ void th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body)
 enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
 {
     uint32_t len = th_mqtt_measure(mqtt, body);
-    if (len == 0 || TH_RULE(packet_too_large_sent, len > mqtt->packet_maximum))
+    if (len == 0 || TH_RULE(packet_too_large_sent, len > mqtt->limits.maximum_packet_size))
         return TH_ERR_TOO_LARGE;
     enum th_error error = th_mqtt_make_room(mqtt, len);
     if (error == TH_OK)
@@ -246,7 +246,7 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         outbox->ops->find(outbox->ctx, entry.id ^ 1, &other))
         entry = other;
     if (entry.state != TH_OUTBOX_RELEASED) {
-        if (!TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->inflight_maximum))
+        if (!TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->limits.receive_maximum))
             return send_record(mqtt, &entry, event);
         mqtt->cursor = before;
         return TH_STEP_WAIT;
@@ -301,12 +301,13 @@ static bool in_use(const struct th_mqtt *mqtt, uint16_t id)
 
 uint16_t th_mqtt_new_id(struct th_mqtt *mqtt)
 {
+    if (TH_FAST_PACKETS)
+        return th_mqtt_fast_new_id(mqtt);
     if (th_mqtt_pending(mqtt) >= UINT16_MAX - TH_MQTT_REQUESTS_MAX)
         return 0;
     do {
         mqtt->last_id++;
     } while (TH_RULE(packet_id_zero, mqtt->last_id == 0) ||
              TH_RULE(packet_id_in_use, in_use(mqtt, mqtt->last_id)));
-    mqtt->ids_free = 0; /* th_mqtt_fast_publish() counts anew */
     return mqtt->last_id;
 }

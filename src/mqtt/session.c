@@ -40,53 +40,36 @@ void th_mqtt_service(struct th_mqtt *mqtt)
         mqtt->heard_ms = mqtt->now_ms;
 }
 
-/* What we announce: by default so many that each QoS 2 identifier finds its place. */
-static uint16_t receive_maximum(const struct th_mqtt_config *config)
-{
-    const struct th_outbox *outbox = &config->outbox;
-    uint16_t maximum = config->receive_maximum;
-    if (maximum == 0 && outbox->ops != NULL)
-        maximum = outbox->ops->inbound_room(outbox->ctx);
-    return maximum > 0 && config->version->level == 5 ? maximum : UINT16_MAX;
-}
-
+/* What does not stay from connection to connection begins with its stream. */
 enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uint32_t now_ms)
 {
     if (TH_RULE(connect_once, mqtt->state != TH_MQTT_IDLE))
         return TH_ERR_BAD_STATE;
     const struct th_mqtt_config *config = mqtt->config;
-    uint16_t keep_alive_s = config->keep_alive_s;
-    if (keep_alive_s == 0)
-        keep_alive_s = TH_MQTT_KEEP_ALIVE_DEFAULT_S;
-    *mqtt = (struct th_mqtt){
-        .config = config,
-        .last_id = mqtt->last_id,
-        .ids_free = mqtt->ids_free,
-        .session_over = mqtt->session_over,
-        .stream = stream,
-        .now_ms = now_ms,
-        .sent_ms = now_ms,
-        .heard_ms = now_ms,
-        .since_ms = now_ms,
-        .packet_maximum = UINT32_MAX,
-        .keep_alive_s = keep_alive_s == TH_MQTT_KEEP_ALIVE_OFF ? 0 : keep_alive_s,
-        .inflight = TH_VALUE(send_quota_per_connection, 0, mqtt->inflight),
-        .inflight_maximum = config->inflight_maximum,
-        .state = TH_MQTT_CONNECTING,
-        .todo = TH_TODO_CONNECT,
-        .offers =
-            2 | TH_OFFER_RETAIN | TH_OFFER_WILDCARD | TH_OFFER_SUBSCRIPTION_ID | TH_OFFER_SHARED,
-    };
-    if (mqtt->inflight_maximum == 0)
-        mqtt->inflight_maximum = th_mqtt_is_5(mqtt)
-                                     ? TH_VALUE(receive_maximum_default, UINT16_MAX, 20)
-                                     : TH_MQTT_INFLIGHT_311;
-    mqtt->inbound_maximum = receive_maximum(config);
-    mqtt->inbound_largest = UINT32_MAX;
-    if (th_mqtt_is_5(mqtt) && config->maximum_packet_size > 0)
-        mqtt->inbound_largest = config->maximum_packet_size;
-    mqtt->inbound_whole =
-        mqtt->inbound_largest < config->rx_room ? mqtt->inbound_largest : (uint32_t)config->rx_room;
+    const struct th_mqtt_version *version = config->version;
+    struct th_mqtt_limits *limits = &mqtt->limits;
+    uint16_t inflight = TH_VALUE(send_quota_per_connection, 0, mqtt->inflight);
+    memset(&mqtt->stream, 0, sizeof *mqtt - offsetof(struct th_mqtt, stream));
+    mqtt->inflight = inflight;
+    mqtt->stream = stream;
+    mqtt->now_ms = mqtt->sent_ms = mqtt->heard_ms = mqtt->since_ms = now_ms;
+    mqtt->state = TH_MQTT_CONNECTING;
+    mqtt->todo = TH_TODO_CONNECT;
+    *limits = (struct th_mqtt_limits){UINT32_MAX, UINT32_MAX, 0, 0, 0, 2, true, true, true, true};
+    limits->receive_maximum = config->inflight_maximum;
+    if (limits->receive_maximum == 0)
+        limits->receive_maximum =
+            TH_VALUE(receive_maximum_default, version->inflight_maximum, TH_MQTT_INFLIGHT_311);
+    if (config->keep_alive_s != TH_MQTT_KEEP_ALIVE_OFF)
+        limits->keep_alive_s =
+            config->keep_alive_s > 0 ? config->keep_alive_s : TH_MQTT_KEEP_ALIVE_DEFAULT_S;
+    mqtt->inbound_maximum = UINT16_MAX;
+    if (version->receive_maximum != NULL) {
+        mqtt->inbound_maximum = version->receive_maximum(config);
+        limits->session_expiry_s = config->session_expiry_s;
+    }
+    if (TH_FAST_PACKETS)
+        mqtt->inbound_whole = th_mqtt_fast_largest(mqtt);
     return TH_OK;
 }
 
@@ -109,86 +92,70 @@ uint16_t th_mqtt_pending(const struct th_mqtt *mqtt)
 
 /* ---- time ---- */
 
-static uint32_t answer_timeout(const struct th_mqtt *mqtt)
-{
-    uint32_t ms = mqtt->config->answer_timeout_ms;
-    return ms > 0 ? ms : TH_MQTT_ANSWER_TIMEOUT_MS;
-}
-
 /* Silence counts, not the missing PINGRESP alone: behind a large message it may be long on its
- * way. */
-static uint32_t answer_due(const struct th_mqtt *mqtt)
+ * way. Asking after silence as well as after sending nothing [MQTT-3.1.2-20] notices a half-open
+ * connection that we keep sending into. `*late` is what it means when that time comes: the end for
+ * one of these reasons, or TH_OK: a ping. False when there is nothing to wait for. */
+static bool next_due(const struct th_mqtt *mqtt, uint32_t *due, enum th_error *late)
 {
-    uint32_t from = mqtt->since_ms;
-    if (mqtt->state == TH_MQTT_CONNECTED && th_time_reached(mqtt->heard_ms, from))
-        from = mqtt->heard_ms;
-    return from + answer_timeout(mqtt);
-}
-
-/* [MQTT-3.1.2-20] asks for the sending side only; asking after silence as well notices a half-open
- * connection that we keep sending into. */
-static uint32_t ping_due(const struct th_mqtt *mqtt)
-{
-    uint32_t from = th_time_reached(mqtt->sent_ms, mqtt->heard_ms) ? mqtt->heard_ms : mqtt->sent_ms;
-    return from + mqtt->keep_alive_s * 1000u;
-}
-
-static bool can_ping(const struct th_mqtt *mqtt)
-{
-    return th_mqtt_room(mqtt) >= 2 && (mqtt->todo & TH_TODO_PART) == 0;
-}
-
-/* When a connection that takes nothing more is given up. */
-static uint32_t stuck_due(const struct th_mqtt *mqtt)
-{
-    return mqtt->sent_ms + mqtt->keep_alive_s * 1000u + answer_timeout(mqtt);
+    uint32_t answer_ms = mqtt->config->answer_timeout_ms;
+    uint32_t keep_alive_ms = TH_VALUE(keepalive_zero, mqtt->limits.keep_alive_s, 1) * 1000u;
+    if (answer_ms == 0)
+        answer_ms = TH_MQTT_ANSWER_TIMEOUT_MS;
+    *due = mqtt->since_ms + answer_ms;
+    *late = TH_ERR_CONNACK_TIMEOUT;
+    if (mqtt->state == TH_MQTT_CLOSING)
+        *late = TH_ERR_KEEP_ALIVE_WRITE;
+    if (mqtt->state != TH_MQTT_CONNECTED)
+        return true;
+    if ((mqtt->flags & TH_FLAG_PINGED) != 0) {
+        if (th_time_reached(mqtt->heard_ms, mqtt->since_ms))
+            *due = mqtt->heard_ms + answer_ms;
+        *late = TH_ERR_KEEP_ALIVE_TIMEOUT;
+        return true;
+    }
+    *due = mqtt->sent_ms + keep_alive_ms;
+    *late = TH_OK;
+    if (th_mqtt_room(mqtt) < 2 || (mqtt->todo & TH_TODO_PART) != 0) {
+        /* A connection that takes nothing more is given up. */
+        *due += answer_ms;
+        *late = TH_ERR_KEEP_ALIVE_WRITE;
+    } else if (th_time_reached(mqtt->sent_ms, mqtt->heard_ms)) {
+        *due = mqtt->heard_ms + keep_alive_ms;
+    }
+    return keep_alive_ms > 0;
 }
 
 uint32_t th_mqtt_deadline(const struct th_mqtt *mqtt, uint32_t now_ms)
 {
+    uint32_t due;
+    enum th_error late;
     if (mqtt->state == TH_MQTT_IDLE)
         return TH_FOREVER;
     /* Not yet begun, or something to do. A stream without room is neither: it waits for the peer.
      */
     if (mqtt->tx_largest == 0 || mqtt->tx_at != mqtt->tx_base || (mqtt->flags & TH_FLAG_MORE) != 0)
         return 0;
-    if (mqtt->state != TH_MQTT_CONNECTED || (mqtt->flags & TH_FLAG_PINGED) != 0)
-        return th_time_until(now_ms, answer_due(mqtt));
-    if (mqtt->keep_alive_s == 0)
-        return TH_FOREVER;
-    return th_time_until(now_ms, can_ping(mqtt) ? ping_due(mqtt) : stuck_due(mqtt));
-}
-
-static unsigned watch_ping(struct th_mqtt *mqtt)
-{
-    if ((mqtt->flags & TH_FLAG_PINGED) != 0) {
-        bool late = th_time_reached(mqtt->now_ms, answer_due(mqtt));
-        return TH_RULE(pingresp_timeout, late) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_TIMEOUT) : TH_STEP_ON;
-    }
-    if (TH_VALUE(keepalive_zero, mqtt->keep_alive_s == 0, false) ||
-        !th_time_reached(mqtt->now_ms, ping_due(mqtt)))
-        return TH_STEP_ON;
-    if (can_ping(mqtt)) {
-        *mqtt->tx_at++ = TH_PINGREQ;
-        *mqtt->tx_at++ = 0;
-        if (TH_VALUE(keepalive_pingreq, false, true))
-            mqtt->tx_at -= 2;
-        mqtt->flags |= TH_FLAG_PINGED;
-        mqtt->since_ms = mqtt->now_ms;
-        return TH_STEP_ON;
-    }
-    return th_time_reached(mqtt->now_ms, stuck_due(mqtt)) ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE)
-                                                          : TH_STEP_ON;
+    return next_due(mqtt, &due, &late) ? th_time_until(now_ms, due) : TH_FOREVER;
 }
 
 static unsigned watch_clock(struct th_mqtt *mqtt)
 {
-    if (mqtt->state == TH_MQTT_CONNECTED)
-        return watch_ping(mqtt);
-    bool late = th_time_reached(mqtt->now_ms, answer_due(mqtt));
-    if (mqtt->state == TH_MQTT_CLOSING)
-        return late ? TH_BROKEN(TH_ERR_KEEP_ALIVE_WRITE) : TH_STEP_ON;
-    return TH_RULE(connack_timeout, late) ? TH_BROKEN(TH_ERR_CONNACK_TIMEOUT) : TH_STEP_ON;
+    uint32_t due;
+    enum th_error late;
+    if (!next_due(mqtt, &due, &late) || !th_time_reached(mqtt->now_ms, due) ||
+        TH_WRONG(connack_timeout, late == TH_ERR_CONNACK_TIMEOUT) ||
+        TH_WRONG(pingresp_timeout, late == TH_ERR_KEEP_ALIVE_TIMEOUT))
+        return TH_STEP_ON;
+    if (late != TH_OK)
+        return TH_BROKEN(late);
+    *mqtt->tx_at++ = TH_PINGREQ;
+    *mqtt->tx_at++ = 0;
+    if (TH_VALUE(keepalive_pingreq, false, true))
+        mqtt->tx_at -= 2;
+    mqtt->flags |= TH_FLAG_PINGED;
+    mqtt->since_ms = mqtt->now_ms;
+    return TH_STEP_ON;
 }
 
 /* ---- the end ---- */

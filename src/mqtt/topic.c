@@ -22,14 +22,14 @@ bool th_topic_name_valid(struct th_span name)
 /* '+' fills a whole level; '#' does too, and is the last one. */
 static bool wildcards_valid(struct th_span filter)
 {
+    uint8_t before = '/';
     for (size_t i = 0; i < filter.len; i++) {
         uint8_t byte = filter.at[i];
-        bool begins = i == 0 || filter.at[i - 1] == '/';
-        bool last = i + 1 == filter.len;
-        bool ends = last || filter.at[i + 1] == '/';
-        if (TH_RULE(filter_plus, byte == '+' && (!begins || !ends)) ||
-            TH_RULE(filter_hash, byte == '#' && (!begins || !last)))
+        bool begins = before == '/';
+        if (TH_RULE(filter_plus, (byte == '+' && !begins) || (before == '+' && byte != '/')) ||
+            TH_RULE(filter_hash, (byte == '#' && !begins) || before == '#'))
             return false;
+        before = byte;
     }
     return true;
 }
@@ -41,39 +41,37 @@ static bool shared(struct th_span filter)
     return filter.len >= share.len && memcmp(filter.at, share.at, share.len) == 0;
 }
 
-/* What stands behind "$share/<name>/"; *name_len is the length of the name. Empty when there is no
- * second slash. */
-static struct th_span behind_share(struct th_span filter, size_t *name_len)
-{
-    const uint8_t *name = filter.at + share.len;
-    size_t left = filter.len - share.len;
-    const uint8_t *slash = left > 0 ? memchr(name, '/', left) : NULL;
-    *name_len = slash != NULL ? (size_t)(slash - name) : left;
-    return slash != NULL ? th_span_of(slash + 1, left - *name_len - 1) : th_span_of(NULL, 0);
-}
-
 static bool share_valid(struct th_span filter)
 {
-    size_t name_len;
-    struct th_span rest = behind_share(filter, &name_len);
-    struct th_span name = th_span_of(filter.at + share.len, name_len);
-    bool wild = name_len > 0 && (memchr(name.at, '+', name_len) || memchr(name.at, '#', name_len));
-    return !TH_RULE(share_name_empty, name_len == 0) &&
-           !TH_RULE(share_name_characters, wild || rest.len == 0);
+    size_t end = share.len;
+    bool wild = false;
+    for (; end < filter.len && filter.at[end] != '/'; end++)
+        wild |= filter.at[end] == '+' || filter.at[end] == '#';
+    return !TH_RULE(share_name_empty, end == share.len) &&
+           !TH_RULE(share_name_characters, wild || end + 1 >= filter.len);
 }
 
 bool th_topic_filter_valid(struct th_span filter)
 {
-    if (!length_valid(filter) || !th_utf8_check(filter, false) || !wildcards_valid(filter))
-        return false;
-    return !shared(filter) || share_valid(filter);
+    return length_valid(filter) && th_utf8_check(filter, false) && wildcards_valid(filter) &&
+           (!shared(filter) || share_valid(filter));
+}
+
+/* What stands behind "$share/<name>/". Empty when there is no
+ * second slash. */
+static struct th_span behind_share(struct th_span filter)
+{
+    const uint8_t *name = filter.at + share.len;
+    size_t left = filter.len - share.len;
+    const uint8_t *slash = left > 0 ? memchr(name, '/', left) : NULL;
+    return slash != NULL ? th_span_of(slash + 1, left - (size_t)(slash - name) - 1)
+                         : th_span_of(NULL, 0);
 }
 
 bool th_topic_match(struct th_span filter, struct th_span name)
 {
-    size_t name_len;
     if (shared(filter))
-        filter = behind_share(filter, &name_len);
+        filter = behind_share(filter);
     if (filter.len == 0 || name.len == 0)
         return false;
     bool wild = filter.at[0] == '+' || filter.at[0] == '#';

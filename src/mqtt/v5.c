@@ -117,6 +117,16 @@ static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *re
     return TH_RULE(problem_info_unasked, told) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
 }
 
+/* By default as many as find a place for their QoS 2 identifier. */
+static uint16_t receive_maximum(const struct th_mqtt_config *config)
+{
+    const struct th_outbox *outbox = &config->outbox;
+    uint16_t maximum = config->receive_maximum;
+    if (maximum == 0 && outbox->ops != NULL)
+        maximum = outbox->ops->inbound_room(outbox->ctx);
+    return maximum > 0 ? maximum : UINT16_MAX;
+}
+
 static void write_own(struct th_writer *writer, enum th_mqtt_property_id id, uint32_t number)
 {
     if (number != 0 || TH_WRONG(receive_maximum_zero_sent, id == TH_MQTT_RECEIVE_MAXIMUM) ||
@@ -142,7 +152,8 @@ static void write_each(struct th_writer *writer, const struct th_mqtt *mqtt,
 {
     if (body->first == TH_CONNECT)
         write_announced(writer, mqtt);
-    if (body->first == TH_AUTH)
+    if (body->first == TH_AUTH &&
+        TH_VALUE(auth_without_method, true, th_property_method(mqtt->config) != NULL))
         th_property_write(writer, th_property_method(mqtt->config));
     write_own(writer, TH_MQTT_TOPIC_ALIAS, body->alias);
     for (uint8_t i = 0; i < body->property_count; i++)
@@ -163,12 +174,11 @@ static void write_properties(struct th_writer *writer, const struct th_mqtt *mqt
 
 static uint8_t refuses(const struct th_mqtt *mqtt, unsigned qos, bool retain, uint32_t len)
 {
-    if (TH_RULE(packet_too_large_sent, len > mqtt->packet_maximum))
+    if (TH_RULE(packet_too_large_sent, len > mqtt->limits.maximum_packet_size))
         return 0x95;
-    if (TH_RULE(maximum_qos_sent, qos > (mqtt->offers & TH_OFFER_QOS)))
+    if (TH_RULE(maximum_qos_sent, qos > mqtt->limits.maximum_qos))
         return 0x9B;
-    return TH_RULE(retain_unavailable_sent, retain && (mqtt->offers & TH_OFFER_RETAIN) == 0) ? 0x9A
-                                                                                             : 0;
+    return TH_RULE(retain_unavailable_sent, retain && !mqtt->limits.retain_available) ? 0x9A : 0;
 }
 
 static bool has_wildcard(struct th_span filter)
@@ -185,15 +195,15 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt,
         bool shared = name.len >= 7 && memcmp(name.at, "$share/", 7) == 0;
         if (TH_RULE(no_local_shared, shared && filters[i].no_local))
             return TH_ERR_INVALID;
-        if (TH_RULE(shared_unavailable_sent, shared && (mqtt->offers & TH_OFFER_SHARED) == 0) ||
+        if (TH_RULE(shared_unavailable_sent, shared && !mqtt->limits.shared_available) ||
             TH_RULE(wildcard_unavailable_sent,
-                    (mqtt->offers & TH_OFFER_WILDCARD) == 0 && has_wildcard(name)))
+                    !mqtt->limits.wildcard_available && has_wildcard(name)))
             return TH_ERR_NOT_ALLOWED;
     }
     bool with_id =
         th_property_given(body->properties, body->property_count, TH_MQTT_SUBSCRIPTION_ID) != NULL;
     if (TH_RULE(subscription_id_unavailable_sent,
-                with_id && (mqtt->offers & TH_OFFER_SUBSCRIPTION_ID) == 0))
+                with_id && !mqtt->limits.subscription_id_available))
         return TH_ERR_NOT_ALLOWED;
     return TH_OK;
 }
@@ -203,7 +213,8 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt,
 static void shorten(const struct th_mqtt *mqtt, struct th_publish_out *out)
 {
     uint8_t alias = out->publish->alias;
-    if (TH_RULE(alias_too_large_sent, TH_RULE(alias_unavailable_sent, alias > mqtt->alias_maximum)))
+    if (TH_RULE(alias_too_large_sent,
+                TH_RULE(alias_unavailable_sent, alias > mqtt->limits.topic_alias_maximum)))
         return;
     out->body.alias = alias;
     if (alias > 0 && (mqtt->aliases_sent >> (alias - 1) & 1) != 0)
@@ -236,9 +247,17 @@ static unsigned store_alias(const struct th_mqtt_config *config, uint32_t alias,
     return TH_STEP_ON;
 }
 
-static unsigned on_message(struct th_mqtt *mqtt, struct th_mqtt_message *message)
+static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
+                           struct th_mqtt_message *message)
 {
     const struct th_mqtt_config *config = mqtt->config;
+    unsigned step = read_properties(mqtt, reader, TH_PLACE_PUBLISH_IN, &message->properties);
+    if (step != TH_STEP_ON)
+        return step;
+    if (TH_RULE(receive_maximum_received,
+                message->qos > TH_MQTT_QOS0 && mqtt->inbound >= mqtt->inbound_maximum))
+        return TH_BROKEN(TH_ERR_MQTT_RECEIVE_MAXIMUM);
+    mqtt->inbound += message->qos > TH_MQTT_QOS0;
     uint32_t alias = th_mqtt_property_number(message->properties, TH_MQTT_TOPIC_ALIAS, 0);
     if (alias == 0)
         return TH_RULE(publish_without_topic, message->topic.len == 0) ? TH_PROTOCOL_ERROR
@@ -296,42 +315,38 @@ static unsigned refused(enum th_error error, uint8_t code, struct th_span proper
     return TH_STEP_FAILED;
 }
 
-static void offer(struct th_mqtt *mqtt, uint8_t bit, uint32_t number)
-{
-    if (number == 0)
-        mqtt->offers &= (uint8_t)~bit;
-}
+/* By property: where its number goes. */
+#define LIMIT(field) offsetof(struct th_mqtt_limits, field)
+static const uint8_t limits[][2] = {
+    {TH_MQTT_SESSION_EXPIRY, LIMIT(session_expiry_s)},
+    {TH_MQTT_SERVER_KEEP_ALIVE, LIMIT(keep_alive_s)},
+    {TH_MQTT_RECEIVE_MAXIMUM, LIMIT(receive_maximum)},
+    {TH_MQTT_TOPIC_ALIAS_MAXIMUM, LIMIT(topic_alias_maximum)},
+    {TH_MQTT_MAXIMUM_QOS, LIMIT(maximum_qos)},
+    {TH_MQTT_RETAIN_AVAILABLE, LIMIT(retain_available)},
+    {TH_MQTT_MAXIMUM_PACKET_SIZE, LIMIT(maximum_packet_size)},
+    {TH_MQTT_WILDCARD_AVAILABLE, LIMIT(wildcard_available)},
+    {TH_MQTT_SUBSCRIPTION_ID_AVAILABLE, LIMIT(subscription_id_available)},
+    {TH_MQTT_SHARED_AVAILABLE, LIMIT(shared_available)},
+};
 
-static void take_limit(struct th_mqtt *mqtt, const struct th_mqtt_property *property,
-                       struct th_mqtt_connack *connack)
+static void take_limits(struct th_mqtt *mqtt, struct th_span properties)
 {
-    uint32_t number = property->number;
-    switch (property->id) {
-    case TH_MQTT_RECEIVE_MAXIMUM:
-        if (number < mqtt->inflight_maximum)
-            mqtt->inflight_maximum = (uint16_t)TH_VALUE(send_quota_start, number, number + 1);
-        break;
-    case TH_MQTT_SERVER_KEEP_ALIVE:
-        mqtt->keep_alive_s = (uint16_t)TH_VALUE(server_keepalive, number, mqtt->keep_alive_s);
-        break;
-    case TH_MQTT_MAXIMUM_PACKET_SIZE: mqtt->packet_maximum = number; break;
-    case TH_MQTT_MAXIMUM_QOS:
-        mqtt->offers = (uint8_t)((mqtt->offers & ~TH_OFFER_QOS) | number);
-        break;
-    case TH_MQTT_RETAIN_AVAILABLE: offer(mqtt, TH_OFFER_RETAIN, number); break;
-    case TH_MQTT_WILDCARD_AVAILABLE: offer(mqtt, TH_OFFER_WILDCARD, number); break;
-    case TH_MQTT_SUBSCRIPTION_ID_AVAILABLE: offer(mqtt, TH_OFFER_SUBSCRIPTION_ID, number); break;
-    case TH_MQTT_SHARED_AVAILABLE: offer(mqtt, TH_OFFER_SHARED, number); break;
-    case TH_MQTT_SESSION_EXPIRY: connack->session_expiry_s = number; break;
-    case TH_MQTT_ASSIGNED_CLIENT_ID:
-        connack->client_id = TH_VALUE(assigned_client_id, property->text, TH_SPAN(""));
-        break;
-    case TH_MQTT_TOPIC_ALIAS_MAXIMUM:
-        connack->topic_alias_maximum = (uint16_t)number;
-        mqtt->alias_maximum = (uint8_t)(number < 32 ? number : 32);
-        break;
-    default: break;
+    const struct th_mqtt_limits ours = mqtt->limits;
+    struct th_mqtt_property property;
+    size_t at = 0;
+    while (th_mqtt_property_next(properties, &at, &property)) {
+        for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+            if (limits[i][0] == property.id)
+                th_property_store(&property, (uint8_t *)&mqtt->limits + limits[i][1]);
+        }
     }
+    if (TH_WRONG(send_quota_start, mqtt->limits.receive_maximum < ours.receive_maximum))
+        mqtt->limits.receive_maximum++;
+    if (mqtt->limits.receive_maximum > ours.receive_maximum)
+        mqtt->limits.receive_maximum = ours.receive_maximum;
+    if (TH_WRONG(server_keepalive, true))
+        mqtt->limits.keep_alive_s = ours.keep_alive_s;
 }
 
 static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
@@ -351,11 +366,10 @@ static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader 
         return TH_PROTOCOL_ERROR;
     if (TH_RULE(connack_refusal_closes, code != 0))
         return refused(TH_ERR_CONNACK_REFUSED, code, properties, &event->u.failure);
-    event->u.connack = (struct th_mqtt_connack){.session_expiry_s = config->session_expiry_s,
-                                                .properties = properties};
-    size_t at = 0;
-    while (th_mqtt_property_next(properties, &at, &property))
-        take_limit(mqtt, &property, &event->u.connack);
+    event->u.connack = (struct th_mqtt_connack){.properties = properties};
+    take_limits(mqtt, properties);
+    if (th_mqtt_property_find(properties, TH_MQTT_ASSIGNED_CLIENT_ID, &property))
+        event->u.connack.client_id = TH_VALUE(assigned_client_id, property.text, TH_SPAN(""));
     bool assigned = event->u.connack.client_id.len > 0;
     if (TH_RULE(assigned_client_id_missing, config->client_id.len == 0 && !assigned))
         return TH_PROTOCOL_ERROR;
@@ -411,6 +425,8 @@ static unsigned on_other(struct th_mqtt *mqtt, uint8_t first, struct th_reader *
 
 const struct th_mqtt_version th_mqtt_v5 = {
     .level = 5,
+    .inflight_maximum = UINT16_MAX,
+    .receive_maximum = receive_maximum,
     .allowed = th_property_allowed,
     .write = write_properties,
     .read = read_properties,

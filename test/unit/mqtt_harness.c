@@ -142,10 +142,11 @@ static void log_connack(struct harness_log *log, const struct th_mqtt_connack *c
                      "connected present %d resent %u new %d keep-alive %u receive %u packet %u qos "
                      "%u offers %d%d%d%d aliases %u expiry %u client %.*s properties %zu:%08x\n",
                      connack->session_present, connack->resent, connack->resent_as_new,
-                     connack->keep_alive_s, connack->receive_maximum, connack->maximum_packet_size,
-                     connack->maximum_qos, connack->retain_available, connack->wildcard_available,
-                     connack->subscription_id_available, connack->shared_available,
-                     connack->topic_alias_maximum, connack->session_expiry_s,
+                     connack->limits->keep_alive_s, connack->limits->receive_maximum,
+                     connack->limits->maximum_packet_size, connack->limits->maximum_qos,
+                     connack->limits->retain_available, connack->limits->wildcard_available,
+                     connack->limits->subscription_id_available, connack->limits->shared_available,
+                     connack->limits->topic_alias_maximum, connack->limits->session_expiry_s,
                      (int)connack->client_id.len,
                      connack->client_id.len > 0 ? (const char *)connack->client_id.at : "",
                      connack->properties.len, digest_of(connack->properties));

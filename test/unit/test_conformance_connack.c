@@ -153,7 +153,7 @@ static void without_a_receive_maximum_it_is_65535(void **state)
     next_connect(bench);
     broker_accepts(bench, false, "");
     const struct bench_event *event = expect_event(bench, TH_MQTT_EVENT_CONNECTED);
-    assert_int_equal(event->connack.receive_maximum, 65535);
+    assert_int_equal(event->connack.limits->receive_maximum, 65535);
     for (int i = 0; i < 40; i++)
         assert_int_equal(publish(bench, TH_MQTT_QOS1, "a", "x", NULL), TH_OK);
     for (int i = 0; i < 40; i++)
