@@ -20,6 +20,7 @@ int call_main(int argc, char **argv);
 int watch_main(int argc, char **argv);
 int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);
+int profile_main(int argc, char **argv);
 int tls_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 

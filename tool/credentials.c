@@ -34,7 +34,10 @@ static int keep(struct credentials_chain *chain, const char *path, const uint8_t
     if (!whole)
         return refused(path, TH_ERR_CERT_MALFORMED);
     if (chain->count == CREDENTIALS_MAX)
-        return refused(path, TH_ERR_FILE_TOO_LARGE);
+        return fail(exits_of(TH_ERR_FILE_TOO_LARGE),
+                    "%s holds more than %d certificates, as a whole system's store does\n"
+                    "thimble profile public HOST writes the one that HOST needs",
+                    path, CREDENTIALS_MAX);
     uint8_t *copy = malloc(len);
     if (!copy)
         return fail(EXIT_FAILED, "no memory\nend other programs");

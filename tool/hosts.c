@@ -64,17 +64,17 @@ void hosts_of_this_machine(struct hosts *hosts)
     freeifaddrs(all);
 }
 
-static bool resolve(struct th_linux *loop, const char *host)
+static bool resolve(struct th_linux *loop, const char *host, uint16_t port,
+                    struct th_address addresses[TH_LINK_ADDRESSES_MAX])
 {
     struct th_linux_net net;
     struct th_board board;
-    struct th_address addresses[TH_LINK_ADDRESSES_MAX];
     struct th_failure failure;
     th_linux_net_init(&net, loop);
     th_linux_board(&net, &board);
     uint32_t since = th_linux_now(loop), gone = 0;
     int count = 0;
-    board.net.ops->resolve(board.net.ctx, host, 8883);
+    board.net.ops->resolve(board.net.ctx, host, port);
     while ((count = board.net.ops->resolved(board.net.ctx, addresses, TH_LINK_ADDRESSES_MAX,
                                             &failure)) == 0 &&
            gone < RESOLVE_MS) {
@@ -87,17 +87,28 @@ static bool resolve(struct th_linux *loop, const char *host)
     return count > 0;
 }
 
-bool hosts_resolve(const char *host)
+bool hosts_address(const char *host, uint16_t port, struct th_address *out)
 {
     struct th_linux loop;
     struct th_failure failure;
+    struct th_address addresses[TH_LINK_ADDRESSES_MAX];
+    if (th_address_parse(host, out)) {
+        out->port = port;
+        return true;
+    }
+    if (!th_linux_init(&loop, &failure))
+        return false;
+    bool found = resolve(&loop, host, port, addresses);
+    th_linux_close(&loop);
+    if (found)
+        *out = addresses[0];
+    return found;
+}
+
+bool hosts_resolve(const char *host)
+{
     struct th_address address;
     size_t len = strlen(host);
-    if (th_address_parse(host, &address) || (len > 6 && strcasecmp(host + len - 6, ".local") == 0))
-        return true;
-    if (!th_linux_init(&loop, &failure))
-        return true; /* nothing is known; whoever needs the loop will say why */
-    bool found = resolve(&loop, host);
-    th_linux_close(&loop);
-    return found;
+    return (len > 6 && strcasecmp(host + len - 6, ".local") == 0) ||
+           hosts_address(host, 8883, &address);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HOSTS_MAX  64
 #define HOSTS_TEXT 256
@@ -24,5 +25,9 @@ void hosts_of_this_machine(struct hosts *hosts);
 /* False when this machine finds no address for it within three seconds. Addresses are true, and
  * names in ".local": who answers to them is found without a name server. */
 bool hosts_resolve(const char *host);
+
+/* The first address of a name or literal; false when there is none. */
+struct th_address;
+bool hosts_address(const char *host, uint16_t port, struct th_address *out);
 
 #endif

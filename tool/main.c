@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"watch", watch_main, "what devices are doing, live"},
     {"pub", pub_main, "publishes a message, a file, or lines"},
     {"sub", sub_main, "subscribes and prints what arrives"},
+    {"profile", profile_main, "for brokers of others: AWS IoT Core, well-known authorities"},
     {"tls", tls_main, "judges a server as a device would, and explains"},
     {"demo", demo_main, "shows the whole story with a real broker"},
 };

@@ -28,6 +28,8 @@ broker_prove thimble-broker
 broker_lint thimble-broker
 broker_password thimble-broker
 broker_export thimble-broker
+profile_aws thimble-profile
+profile_public thimble-profile
 device_legacy thimble-device
 device_enrol thimble-device
 ca_log thimble-ca

@@ -29,7 +29,7 @@ _thimble() {
         return
     fi
     case ${command[0]} in
-    ca | broker | device | user | trust)
+    ca | broker | device | user | trust | profile)
         if ((COMP_CWORD == 2)); then
             mapfile -t COMPREPLY < <(compgen -W "$(_thimble_commands "${command[0]}") --help" -- "$word")
             return
@@ -52,7 +52,7 @@ _thimble() {
         ;;
     --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
     --mosquitto) mapfile -t COMPREPLY < <(compgen -W "2.0 2.1" -- "$word") ;;
-    --cafile | --cert | --key | -f | --file | --password-file | --passphrase-file | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    --cafile | --cert | --key | -f | --file | --password-file | --store | --passphrase-file | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_flags "${command[@]}")" -- "$word") ;;
     esac
 }
