@@ -48,6 +48,27 @@ struct th_pin_ops {
      * whatever the loop is doing then. A later call for the same pin replaces the time. OFF needs
      * nobody. */
     bool (*arm_off)(void *ctx, uint8_t pin, enum th_pin_level safe, uint32_t at_ms);
+    /* A pin that was armed once is on a lease for ever: `set` to another level than the safe one is
+     * refused (false) unless a time is armed and has not come. One step with the change, so that a
+     * loop that was held between arming and setting does not switch on what is over. */
+};
+
+/* A step of outputs behind a shift register or co-processor: one byte, and when it is due. */
+struct th_spi_step {
+    uint32_t at_ms;
+    uint8_t byte;
+};
+
+#define TH_SPI_STEPS 8
+
+struct th_spi_ops {
+    /* Sends `byte` now (2 MHz, most significant bit first, mode 0), and each step's when its time
+     * has come: from a timer interrupt that lives in RAM, whatever the loop is doing then. Steps
+     * are in the order of time, at most TH_SPI_STEPS; they replace those of the call before. When a
+     * step's time has come already, its byte is sent instead of what stands before it. */
+    bool (*output)(void *ctx, uint8_t byte, const struct th_spi_step *steps, uint8_t count);
+    /* The byte that was sent last. */
+    bool (*last)(void *ctx, uint8_t *byte);
 };
 
 struct th_analog_ops {
@@ -153,6 +174,10 @@ struct th_board {
         const struct th_pin_ops *ops;
         void *ctx;
     } pins;
+    struct {
+        const struct th_spi_ops *ops;
+        void *ctx;
+    } spi;
     struct {
         const struct th_analog_ops *ops;
         void *ctx;

@@ -19,6 +19,7 @@ static struct {
     int out, in;
     uint16_t levels;
     uint16_t is_output;
+    uint16_t leased; /* was armed once */
     uint16_t armed;
     uint16_t off_levels;
     uint32_t off_at[TH_PINS];
@@ -95,16 +96,28 @@ TH_IN_RAM void th_pins_expire(uint32_t now_ms)
     }
 }
 
+/* Interrupts masked. */
+static bool allowed(unsigned pin, bool high, uint32_t now)
+{
+    uint16_t bit = (uint16_t)(1u << pin);
+
+    if ((pins.leased & bit) == 0 || high == ((pins.off_levels & bit) != 0))
+        return true;
+    return (pins.armed & bit) != 0 && (int32_t)(now - pins.off_at[pin]) < 0;
+}
+
 static bool set(void *ctx, uint8_t pin, enum th_pin_level level)
 {
     (void)ctx;
     if (pin >= TH_PINS)
         return false;
-    uint32_t now = th_timer_now_ms();
     uint32_t ps = th_cpu_irq_save();
-    drive(pin, level == TH_PIN_HIGH, now);
+    uint32_t now = th_timer_now_ms();
+    bool may = allowed(pin, level == TH_PIN_HIGH, now);
+    if (may)
+        drive(pin, level == TH_PIN_HIGH, now);
     th_cpu_irq_restore(ps);
-    return true;
+    return may;
 }
 
 static bool get(void *ctx, uint8_t pin, enum th_pin_level *level)
@@ -136,6 +149,7 @@ static bool arm_off(void *ctx, uint8_t pin, enum th_pin_level safe, uint32_t at_
     pins.off_levels =
         (uint16_t)(safe == TH_PIN_HIGH ? pins.off_levels | bit : pins.off_levels & ~bit);
     pins.armed |= bit;
+    pins.leased |= bit;
     th_cpu_irq_restore(ps);
     th_timer_changed();
     return true;
