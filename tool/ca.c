@@ -166,6 +166,7 @@ int ca_main(int argc, char **argv)
         {"init", ca_init, "makes the authorities"},
         {"show", ca_show, "shows them"},
         {"export", ca_export, "writes trust anchors and revocation lists"},
+        {"import", ca_import, "takes over one of openssl or easy-rsa"},
         {"rotate", ca_rotate, "makes an authority's successor, retires the old"},
         {"backup", ca_backup, "archives everything, encrypted"},
         {"restore", ca_restore, "has it back"},

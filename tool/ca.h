@@ -32,6 +32,10 @@ int ca_make(struct home *home, const struct ca_keys *keys, const char *name,
 /* Writes the authority's private key, encrypted or not. */
 int ca_write_key(const char *path, EVP_PKEY *key, bool encrypt, enum files_when when);
 
+/* Writes what the broker, or devices and users, know the anchors of this kind by; inside a
+ * transaction. */
+int ca_publish(struct home *home, enum registry_authority which);
+
 /* True when a key file is encrypted. */
 bool ca_key_is_encrypted(const char *path);
 

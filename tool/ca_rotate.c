@@ -154,47 +154,6 @@ static int plan(struct rotate *rotate, const struct registry_anchor *active)
     return EXIT_OK;
 }
 
-/* ---- files ---- */
-
-struct writing {
-    struct home *home;
-    int code;
-};
-
-static bool write_anchors_of(void *user, const struct registry_principal *row)
-{
-    struct writing *writing = user;
-    struct path folder = path_of("%s/%ss/%s", writing->home->dir, row->kind, row->name);
-    if (strcmp(row->state, "active") == 0 && files_exist(folder.text))
-        writing->code = home_write_anchors(writing->home, REGISTRY_SERVER,
-                                           path_of("%s/ca.crt", folder.text).text);
-    return writing->code == EXIT_OK;
-}
-
-static int write_files(struct rotate *rotate)
-{
-    struct home *home = &rotate->home;
-    bool broker = files_exist(home_path(home, "broker/mosquitto.conf").text);
-    if (rotate->which == REGISTRY_SERVER) {
-        struct writing writing = {home, EXIT_OK};
-        registry_principals(&home->registry, "device", write_anchors_of, &writing);
-        if (writing.code == EXIT_OK)
-            registry_principals(&home->registry, "user", write_anchors_of, &writing);
-        return writing.code == EXIT_OK && broker && rotate->switch_over
-                   ? broker_certificate_renew(home)
-                   : writing.code;
-    }
-    /* The lists first: an anchor without one lets nobody in. */
-    int code = broker ? mosquitto_write_crl(home) : EXIT_OK;
-    if (code == EXIT_OK && broker)
-        code = home_write_anchors(home, REGISTRY_DEVICE,
-                                  home_path(home, "broker/clients-ca.crt").text);
-    return code == EXIT_OK && broker
-               ? home_write_anchors(home, REGISTRY_IDEVID,
-                                    home_path(home, "broker/recovery-ca.crt").text)
-               : code;
-}
-
 /* ---- the three steps ---- */
 
 static int begin(struct rotate *rotate)
@@ -321,7 +280,10 @@ static int change(struct rotate *rotate)
                : rotate->switch_over ? switch_over(rotate)
                                      : begin(rotate);
     if (code == EXIT_OK)
-        code = write_files(rotate);
+        code = ca_publish(&rotate->home, rotate->which);
+    if (code == EXIT_OK && rotate->switch_over &&
+        files_exist(home_path(&rotate->home, "broker/mosquitto.conf").text))
+        code = broker_certificate_renew(&rotate->home);
     if (code == EXIT_OK)
         code = registry_commit(registry);
     if (code != EXIT_OK)

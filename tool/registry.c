@@ -116,39 +116,6 @@ void registry_close(struct registry *registry)
     registry->sqlite = NULL;
 }
 
-/* By SQLite's backup interface into memory. */
-int registry_snapshot(struct registry *registry, struct bytes *out)
-{
-    sqlite3 *copy = NULL;
-    sqlite3_int64 size = 0;
-    *out = (struct bytes){NULL, 0};
-    bool good = sqlite3_open(":memory:", &copy) == SQLITE_OK;
-    sqlite3_backup *backup =
-        good ? sqlite3_backup_init(copy, "main", registry->sqlite, "main") : NULL;
-    good = backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
-    good = sqlite3_backup_finish(backup) == SQLITE_OK && good;
-    unsigned char *bytes = good ? sqlite3_serialize(copy, "main", &size, 0) : NULL;
-    if (bytes && (out->at = malloc((size_t)size)) != NULL) {
-        memcpy(out->at, bytes, (size_t)size);
-        out->len = (size_t)size;
-    }
-    sqlite3_free(bytes);
-    sqlite3_close(copy);
-    return out->at ? EXIT_OK : registry_failed(registry, "be copied");
-}
-
-int registry_check(struct registry *registry)
-{
-    char found[64] = "";
-    sqlite3_stmt *statement = prepare(registry, "PRAGMA integrity_check(1)", "");
-    if (statement && sqlite3_step(statement) == SQLITE_ROW)
-        copy_text(statement, 0, found, sizeof found);
-    sqlite3_finalize(statement);
-    return strcmp(found, "ok") == 0
-               ? EXIT_OK
-               : fail(EXIT_INPUT, "the registry is damaged: %s\nuse another backup", found);
-}
-
 /* ---- transactions ---- */
 
 int registry_begin(struct registry *registry)
@@ -386,6 +353,31 @@ int registry_certificate_add_under(struct registry *registry, int64_t authority,
                            "titttbiibi", serial, authority, kind, principal, common_name, pin,
                            (int)sizeof pin, x509_not_before(certificate),
                            x509_not_after(certificate), der.at, (int)der.len, (int64_t)time(NULL)),
+                   "add a certificate");
+    bytes_free(&der);
+    return code;
+}
+
+int registry_certificate_import(struct registry *registry, int64_t authority,
+                                const struct registry_import *row)
+{
+    uint8_t pin[32];
+    struct bytes der = {NULL, 0};
+    if (row->certificate) {
+        x509_pin(row->certificate, pin);
+        der = x509_der(row->certificate);
+    }
+    int64_t from = row->certificate ? x509_not_before(row->certificate) : 0;
+    int code = run(registry,
+                   prepare(registry,
+                           "INSERT INTO certificate (serial, authority, kind, principal, "
+                           "common_name, pin, not_before_s, not_after_s, der, issued_s, "
+                           "revoked_s, reason) VALUES (?,?,?,?,?,?,?,?,?,?,nullif(?,0),?)",
+                           "titttbiibiit", row->serial, authority, row->kind, row->principal,
+                           row->common_name, row->certificate ? (const void *)pin : "",
+                           row->certificate ? 32 : 0, from, row->not_after_s,
+                           der.at ? (const void *)der.at : "", (int)der.len, from, row->revoked_s,
+                           row->reason),
                    "add a certificate");
     bytes_free(&der);
     return code;

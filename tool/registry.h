@@ -119,6 +119,16 @@ int registry_certificate_add(struct registry *registry, enum registry_authority 
 int registry_certificate_add_under(struct registry *registry, int64_t authority, const char *kind,
                                    const char *principal, X509 *certificate);
 
+/* One that another authority has issued before it was imported; inside a transaction. */
+struct registry_import {
+    const char *serial, *kind, *principal, *common_name;
+    X509 *certificate; /* NULL: it is not there, and dates are */
+    int64_t not_after_s, revoked_s;
+    const char *reason; /* NULL: it is not revoked */
+};
+int registry_certificate_import(struct registry *registry, int64_t authority,
+                                const struct registry_import *row);
+
 /* The newest certificate with this common name that is not revoked; NULL when none; free it. */
 X509 *registry_certificate(struct registry *registry, const char *common_name);
 

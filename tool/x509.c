@@ -129,7 +129,8 @@ static bool add_extensions(X509 *certificate, const struct x509_order *order)
         return true;
     if (!add_text(certificate, issuer, NID_ext_key_usage,
                   order->kind == X509_SERVER ? "serverAuth" : "clientAuth") ||
-        !add_text(certificate, issuer, NID_authority_key_identifier, "keyid:always"))
+        (X509_get0_subject_key_id(issuer) && /* an imported CA may have none */
+         !add_text(certificate, issuer, NID_authority_key_identifier, "keyid:always")))
         return false;
     return order->kind != X509_SERVER || add_hosts(certificate, order->hosts, order->host_count);
 }
@@ -246,18 +247,25 @@ static bool crl_head(X509_CRL *crl, X509 *issuer, int64_t this_s, int64_t next_s
     return done;
 }
 
-static bool crl_number(X509_CRL *crl, X509 *issuer, int64_t number)
+static bool crl_authority(X509_CRL *crl, X509 *issuer)
 {
-    ASN1_INTEGER *value = ASN1_INTEGER_new();
+    if (!X509_get0_subject_key_id(issuer))
+        return true;
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, issuer, NULL, NULL, crl, 0);
     X509_EXTENSION *authority =
         X509V3_EXT_conf_nid(NULL, &context, NID_authority_key_identifier, "keyid:always");
-    bool done = value && authority && ASN1_INTEGER_set_int64(value, number) == 1 &&
-                X509_CRL_add1_ext_i2d(crl, NID_crl_number, value, 0, X509V3_ADD_APPEND) == 1 &&
-                X509_CRL_add_ext(crl, authority, -1) == 1;
+    bool done = authority && X509_CRL_add_ext(crl, authority, -1) == 1;
     X509_EXTENSION_free(authority);
+    return done;
+}
+
+static bool crl_number(X509_CRL *crl, int64_t number)
+{
+    ASN1_INTEGER *value = ASN1_INTEGER_new();
+    bool done = value && ASN1_INTEGER_set_int64(value, number) == 1 &&
+                X509_CRL_add1_ext_i2d(crl, NID_crl_number, value, 0, X509V3_ADD_APPEND) == 1;
     ASN1_INTEGER_free(value);
     return done;
 }
@@ -266,7 +274,8 @@ X509_CRL *x509_crl(X509 *issuer, EVP_PKEY *key, int64_t number, int64_t this_s, 
                    const struct x509_revoked *revoked, size_t count)
 {
     X509_CRL *crl = X509_CRL_new();
-    bool done = crl && crl_head(crl, issuer, this_s, next_s) && crl_number(crl, issuer, number);
+    bool done = crl && crl_head(crl, issuer, this_s, next_s) && crl_number(crl, number) &&
+                crl_authority(crl, issuer);
     for (size_t i = 0; done && i < count; i++)
         done = crl_add(crl, &revoked[i]);
     if (done)

@@ -35,6 +35,7 @@ device_enrol thimble-device
 ca_log thimble-ca
 ca_export thimble-ca
 ca_rotate thimble-ca
+ca_import thimble-ca
 ca_backup thimble-ca
 ca_restore thimble-ca
 device_list thimble-device
