@@ -55,7 +55,8 @@ struct th_service_ops {
     void (*connected)(void *ctx, struct th_device *device);
     /* A MESSAGE, BEGIN, CHUNK or END on a topic below <device>/from/ that is no answer to the
      * device's own requests. True: it was meant for this service. Spans live for the call. */
-    bool (*message)(void *ctx, struct th_device *device, const struct th_mqtt_event *event);
+    bool (*message)(void *ctx, struct th_device *device, const struct th_mqtt_event *event,
+                    uint32_t now_ms);
     /* Milliseconds until the next call. In every mode, safe mode included. */
     uint32_t (*step)(void *ctx, struct th_device *device, uint32_t now_ms);
 };

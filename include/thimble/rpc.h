@@ -150,6 +150,7 @@ struct th_rpc_frame {
     char nonce[TH_RPC_NONCE_MAX + 1]; /* "": none */
     enum th_rpc_code code;            /* other than OK: it is to be answered with this error */
     const char *message;
+    bool is_answer; /* to somebody's request: nothing is ever said to it */
 };
 
 /* Reads a frame. Members it does not know are passed over; `args` is taken for `params`, as older

@@ -183,7 +183,7 @@ static void on_message(struct th_device *device, const struct th_mqtt_event *eve
     for (uint8_t i = 0; i < config->service_count; i++) {
         const struct th_service *service = &config->services[i];
 
-        if (service->ops->message && service->ops->message(service->ctx, device, event))
+        if (service->ops->message && service->ops->message(service->ctx, device, event, now_ms))
             return;
     }
 }
@@ -328,7 +328,10 @@ void th_device_link_step(struct th_device *device, uint32_t now_ms)
     struct th_link_event event;
 
     device->policy.clock = th_clock_read(&device->clock, now_ms);
-    for (int i = 0; i < EVENTS_A_STEP && device->order == TH_TRIAL_GO_ON; i++) {
+    for (int i = 0; i < EVENTS_A_STEP; i++) {
+        /* An order that is due ends this connection; until then answers go on leaving. */
+        if (device->order != TH_TRIAL_GO_ON && th_time_reached(now_ms, device->order_at_ms))
+            break;
         if (!th_link_next(&device->link, now_ms, &event))
             break;
         on_link(device, &event, now_ms);

@@ -100,6 +100,9 @@ void th_rpc_read(struct th_span bytes, struct th_rpc_frame *frame)
     read_id(frame, object);
     read_src(frame, object);
     frame->method = th_json_member(object, "method");
+    frame->is_answer = frame->method.kind == TH_JSON_NONE &&
+                       (th_json_member(object, "result").kind != TH_JSON_NONE ||
+                        th_json_member(object, "error").kind != TH_JSON_NONE);
     if (frame->method.kind != TH_JSON_STRING)
         refuse(frame, TH_RPC_BAD_REQUEST, "method is missing or not a string");
     read_params(frame, object);
@@ -116,5 +119,5 @@ void th_rpc_too_large(struct th_rpc_frame *frame)
 
 bool th_rpc_wants_answer(const struct th_rpc_frame *frame)
 {
-    return frame->id.kind != TH_JSON_NONE;
+    return frame->id.kind != TH_JSON_NONE && !frame->is_answer;
 }

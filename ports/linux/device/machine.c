@@ -125,6 +125,9 @@ static bool set_tls(struct machine *machine)
 static void set_config(struct machine *machine)
 {
     machine->crypto = (struct th_crypto){&th_crypto_openssl, NULL};
+    th_requests_init(&machine->requests, machine->answers, sizeof machine->answers,
+                     machine->bundle, sizeof machine->bundle);
+    machine->services[0] = th_requests_service(&machine->requests);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,
@@ -142,6 +145,8 @@ static void set_config(struct machine *machine)
         .outbox = th_outbox_ram_init(&machine->outbox, machine->outbox_bytes,
                                      sizeof machine->outbox_bytes, machine->inbound,
                                      sizeof machine->inbound / sizeof machine->inbound[0]),
+        .services = machine->services,
+        .service_count = sizeof machine->services / sizeof machine->services[0],
         .v311 = &th_mqtt_v311,
         .v5 = &th_mqtt_v5,
         .product = "thimble",

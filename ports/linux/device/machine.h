@@ -5,6 +5,7 @@
 
 #include <thimble/device.h>
 #include <thimble/linux.h>
+#include <thimble/requests.h>
 #include <thimble/tls_bearssl.h>
 #include <thimble/tls_openssl.h>
 
@@ -54,11 +55,14 @@ struct machine {
     struct th_crypto crypto;
     struct th_outbox_ram outbox;
     struct th_device_config config;
+    struct th_requests requests;
+    struct th_service services[1];
     _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
     uint8_t session[TH_SESSION_OPENSSL], trust[TH_TRUST_BUNDLE_MAX], chain[TH_CHAIN_MAX];
     uint8_t work[TH_SETTINGS_MAX], rx[MACHINE_BUFFER];
+    uint8_t answers[MACHINE_BUFFER], bundle[TH_TRUST_BUNDLE_MAX];
 };
 
 /* TH_OK, or `failure` says what is in the way and nothing is open. The struct must not move. */

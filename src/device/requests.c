@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests as a service of the device: what comes in, what goes out, and when it restarts. */
+#include <thimble/time.h>
+
+#include "device/requests.h"
+
+void th_requests_init(struct th_requests *requests, uint8_t *queue, size_t queue_room,
+                      uint8_t *bundle, size_t bundle_room)
+{
+    memset(requests, 0, sizeof *requests);
+    requests->bundle = bundle;
+    requests->bundle_room = bundle ? bundle_room : 0;
+    th_rpc_init(&requests->rpc, th_span_of(NULL, 0));
+    th_rpc_mqtt_init(&requests->front, &requests->rpc, queue, queue_room);
+    requests->own[0] = (struct th_rpc_set){th_requests_methods, th_requests_method_count, requests};
+    requests->own[1] = (struct th_rpc_set){th_rpc_methods, TH_RPC_METHODS, &requests->rpc};
+    th_rpc_add(&requests->rpc, &requests->own[0]);
+    th_rpc_add(&requests->rpc, &requests->own[1]);
+}
+
+bool th_requests_add(struct th_requests *requests, const struct th_rpc_set *set)
+{
+    return th_rpc_add(&requests->rpc, set);
+}
+
+struct th_rpc_moment th_requests_moment(const struct th_requests *requests)
+{
+    struct th_clock_view clock = th_clock_read(&requests->device->clock, requests->now_ms);
+
+    return (struct th_rpc_moment){requests->now_ms,
+                                  clock.kind == TH_CLOCK_TRUSTED ? clock.now_s : 0};
+}
+
+void th_requests_restart(struct th_requests *requests, uint32_t now_ms)
+{
+    requests->restart = true;
+    requests->restart_at_ms = now_ms + REQUESTS_ANSWER_MS;
+}
+
+void th_requests_fail(struct th_rpc_call *call, enum th_error error)
+{
+    enum th_rpc_code code = error == TH_ERR_BAD_STATE   ? TH_RPC_CONFLICT
+                            : error == TH_ERR_TOO_LARGE ? TH_RPC_TOO_LARGE
+                            : error == TH_ERR_STORE     ? TH_RPC_INTERNAL
+                                                        : TH_RPC_BAD_VALUE;
+
+    th_rpc_fail(call, code,
+                error == TH_ERR_BAD_STATE ? "another change is on trial; see Sys.GetInfo"
+                                          : th_error_text(error));
+}
+
+/* ---- the service ---- */
+
+static void start(void *ctx, struct th_device *device)
+{
+    struct th_requests *requests = ctx;
+
+    requests->device = device;
+    requests->rpc.device = th_span_str(th_device_id(device));
+    /* Where a restart does not clear the memory, what was before it is over all the same. */
+    requests->restart = false;
+    requests->bundle_len = requests->bundle_total = 0;
+    th_rpc_mqtt_drop(&requests->front);
+}
+
+static void connected(void *ctx, struct th_device *device)
+{
+    struct th_requests *requests = ctx;
+
+    /* A trial may have changed the name; what waits is for those who asked the old one. */
+    if (!th_span_equal(requests->rpc.device, th_span_str(th_device_id(device))))
+        th_rpc_mqtt_drop(&requests->front);
+    requests->rpc.device = th_span_str(th_device_id(device));
+}
+
+static bool message(void *ctx, struct th_device *device, const struct th_mqtt_event *event,
+                    uint32_t now_ms)
+{
+    struct th_requests *requests = ctx;
+
+    requests->now_ms = now_ms;
+    return th_rpc_mqtt_take(&requests->front, event, th_device_trust_set(device),
+                            th_requests_moment(requests));
+}
+
+static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
+{
+    struct th_requests *requests = ctx;
+
+    requests->now_ms = now_ms;
+    size_t waiting = requests->front.used;
+    if (device->linked && th_link_state(&device->link) == TH_LINK_UP)
+        th_rpc_mqtt_send(&requests->front, &device->mqtt);
+    /* What was published leaves with the link's next step. */
+    uint32_t wait_ms = requests->front.used < waiting ? 0 : TH_FOREVER;
+    if (!requests->restart)
+        return wait_ms;
+    wait_ms = th_time_sooner(wait_ms, th_time_until(now_ms, requests->restart_at_ms));
+    if (th_time_reached(now_ms, requests->restart_at_ms)) {
+        const struct th_board *board = device->config->board;
+        board->system.ops->restart(board->system.ctx);
+    }
+    return wait_ms;
+}
+
+struct th_service th_requests_service(struct th_requests *requests)
+{
+    static const struct th_service_ops ops = {start, connected, message, step};
+
+    return (struct th_service){&ops, requests};
+}
