@@ -49,8 +49,12 @@ struct th_device;
 
 /* Any function may be NULL. */
 struct th_service_ops {
-    /* Once, when the device has started; also in safe mode. */
-    void (*start)(void *ctx, struct th_device *device);
+    /* Once, before the first mode is entered; also in safe mode. */
+    void (*start)(void *ctx, struct th_device *device, uint32_t now_ms);
+    /* A mode was entered, at the start and after each change: the settings may be others. */
+    void (*entered)(void *ctx, struct th_device *device, uint32_t now_ms);
+    /* The device is about to restart or to erase itself. */
+    void (*leaving)(void *ctx, struct th_device *device, uint32_t now_ms);
     /* Subscribed, and the status is on its way. */
     void (*connected)(void *ctx, struct th_device *device);
     /* A MESSAGE, BEGIN, CHUNK or END on a topic below <device>/from/ that is no answer to the
@@ -200,6 +204,9 @@ bool th_device_set_clock(struct th_device *device, enum th_clock_kind kind, int6
                          uint32_t now_ms);
 
 /* ---- for services ---- */
+
+/* Restarts the device, after every service has been told. */
+void th_device_restart(struct th_device *device, uint32_t now_ms);
 
 /* The settings in use. */
 struct th_settings th_device_settings(struct th_device *device);

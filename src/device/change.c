@@ -162,6 +162,6 @@ enum th_error th_device_factory_reset(struct th_device *device, enum th_reset_ki
     device->linked = false;
     device->mode = TH_MODE_CONFIG;
     th_reset_finish(&reset); /* else the next start does */
-    board->system.ops->restart(board->system.ctx);
+    th_device_restart(device, now_ms);
     return TH_OK;
 }

@@ -35,15 +35,24 @@ static void step_services(struct th_device *device, uint32_t now_ms)
     }
 }
 
+void th_device_restart(struct th_device *device, uint32_t now_ms)
+{
+    const struct th_device_config *config = device->config;
+
+    for (uint8_t i = 0; i < config->service_count; i++) {
+        if (config->services[i].ops->leaving)
+            config->services[i].ops->leaving(config->services[i].ctx, device, now_ms);
+    }
+    config->board->system.ops->restart(config->board->system.ctx);
+}
+
 /* After a while a normal start is tried, with one crash to go: the next one leads back here. */
 static void step_safe(struct th_device *device, uint32_t now_ms)
 {
-    const struct th_board *board = device->config->board;
-
     if (!th_time_reached(now_ms, device->started_ms + TH_DEVICE_SAFE_MS))
         return;
     th_device_store_crashes(device, TH_DEVICE_CRASHES - 1);
-    board->system.ops->restart(board->system.ctx);
+    th_device_restart(device, now_ms);
 }
 
 static void step_network(struct th_device *device, uint32_t now_ms)

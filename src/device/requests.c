@@ -51,10 +51,11 @@ void th_requests_fail(struct th_rpc_call *call, enum th_error error)
 
 /* ---- the service ---- */
 
-static void start(void *ctx, struct th_device *device)
+static void start(void *ctx, struct th_device *device, uint32_t now_ms)
 {
     struct th_requests *requests = ctx;
 
+    requests->now_ms = now_ms;
     requests->device = device;
     requests->rpc.device = th_span_str(th_device_id(device));
     /* Where a restart does not clear the memory, what was before it is over all the same. */
@@ -96,16 +97,15 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
     if (!requests->restart)
         return wait_ms;
     wait_ms = th_time_sooner(wait_ms, th_time_until(now_ms, requests->restart_at_ms));
-    if (th_time_reached(now_ms, requests->restart_at_ms)) {
-        const struct th_board *board = device->config->board;
-        board->system.ops->restart(board->system.ctx);
-    }
+    if (th_time_reached(now_ms, requests->restart_at_ms))
+        th_device_restart(device, now_ms);
     return wait_ms;
 }
 
 struct th_service th_requests_service(struct th_requests *requests)
 {
-    static const struct th_service_ops ops = {start, connected, message, step};
+    static const struct th_service_ops ops = {
+        .start = start, .connected = connected, .message = message, .step = step};
 
     return (struct th_service){&ops, requests};
 }

@@ -177,6 +177,16 @@ static bool asks_for_mqtt(struct th_device *device)
     return strcmp(mode, "mqtt") == 0;
 }
 
+static void tell_services(struct th_device *device, uint32_t now_ms)
+{
+    const struct th_device_config *config = device->config;
+
+    for (uint8_t i = 0; i < config->service_count; i++) {
+        if (config->services[i].ops->entered)
+            config->services[i].ops->entered(config->services[i].ctx, device, now_ms);
+    }
+}
+
 void th_device_enter(struct th_device *device, uint32_t now_ms)
 {
     const struct th_board *board = device->config->board;
@@ -199,12 +209,14 @@ void th_device_enter(struct th_device *device, uint32_t now_ms)
     th_device_text(device, "sntp.server", servers);
     th_timekeeper_start(&device->timekeeper, board, &device->clock, servers, now_ms);
     th_device_tell_mode(device);
+    tell_services(device, now_ms);
 }
 
-static void enter_safe(struct th_device *device)
+static void enter_safe(struct th_device *device, uint32_t now_ms)
 {
     device->mode = TH_MODE_SAFE;
     th_device_tell_mode(device);
+    tell_services(device, now_ms);
 }
 
 /* ---- start ---- */
@@ -257,13 +269,13 @@ static bool config_fits(const struct th_device_config *config)
            config->version && (config->services || config->service_count == 0);
 }
 
-static void start_services(struct th_device *device)
+static void start_services(struct th_device *device, uint32_t now_ms)
 {
     const struct th_device_config *config = device->config;
 
     for (uint8_t i = 0; i < config->service_count; i++) {
         if (config->services[i].ops->start)
-            config->services[i].ops->start(config->services[i].ctx, device);
+            config->services[i].ops->start(config->services[i].ctx, device, now_ms);
     }
 }
 
@@ -310,10 +322,10 @@ enum th_error th_device_start(struct th_device *device, const struct th_device_c
     th_device_recall_session(device);
     load_name(device);
     load_trial(device, now_ms);
+    start_services(device, now_ms);
     if (device->crashes >= TH_DEVICE_CRASHES)
-        enter_safe(device);
+        enter_safe(device, now_ms);
     else
         th_device_enter(device, now_ms);
-    start_services(device);
     return TH_OK;
 }
