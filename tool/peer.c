@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "peer.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,22 +85,72 @@ static int check_mqtt(const struct peer_flags *flags)
     return EXIT_OK;
 }
 
-static void as_with_certificate(struct peer *peer, struct peer_flags *flags,
-                                const struct home *home, const struct registry_principal *row)
+/* One certificate is one connection: a user's key file is locked while it is used, and the first
+ * that is free is taken. Gives back its number, 0 when all are in use. A file that cannot be opened
+ * is taken too: reading it says why. */
+static int free_connection(struct peer *peer, const char *folder, int connections)
 {
-    static const char *const endings[] = {"/ca.crt", ".crt", ".key"};
-    const char **files[] = {&flags->cafile, &flags->cert, &flags->key};
-    for (int i = 0; i < 3; i++) {
-        snprintf(peer->as_files[i], sizeof peer->as_files[i], "%s/%ss/%s%s%s%s", home->dir,
-                 row->kind, flags->as, i ? "/" : "", i ? row->kind : "", endings[i]);
-        if (!*files[i])
-            *files[i] = peer->as_files[i];
+    for (int i = 1; i <= connections; i++) {
+        char number[12] = "";
+        if (i > 1)
+            snprintf(number, sizeof number, ".%d", i);
+        struct path key = path_of("%s/user%s.key", folder, number);
+        int file = open(key.text, O_RDONLY | O_CLOEXEC);
+        if (file < 0 || flock(file, LOCK_EX | LOCK_NB) == 0) {
+            peer->connection = file;
+            return i;
+        }
+        close(file);
     }
+    return 0;
 }
 
-static void as_with_password(struct peer *peer, struct peer_flags *flags, const struct home *home)
+static int all_busy(const struct peer_flags *flags, int connections)
 {
-    snprintf(peer->as_files[0], sizeof peer->as_files[0], "%s/ca/server.crt", home->dir);
+    return fail(EXIT_MISSING,
+                "%s of '%s' is in use by another thimble command on this machine\n"
+                "end one of them, or make a user with more: thimble user add NAME --connections 4",
+                connections == 1 ? "the one connection" : "every connection", flags->as);
+}
+
+static int as_with_certificate(struct peer *peer, struct peer_flags *flags, const struct home *home,
+                               const struct registry_principal *row)
+{
+    static const char *const endings[] = {".crt", ".key"};
+    const char **files[] = {&flags->cert, &flags->key};
+    bool user = strcmp(row->kind, "user") == 0 && !flags->cert && !flags->plaintext;
+    struct path folder = path_of("%s/%ss/%s", home->dir, row->kind, flags->as);
+    int number = 1;
+    if (user && peer->talks_mqtt)
+        number = free_connection(peer, folder.text, row->connections);
+    if (number == 0)
+        return all_busy(flags, row->connections);
+    char suffix[12] = "";
+    if (number > 1)
+        snprintf(suffix, sizeof suffix, ".%d", number);
+    snprintf(peer->as_name, sizeof peer->as_name, "%.39s%s", flags->as, suffix);
+    snprintf(peer->as_files[0], sizeof peer->as_files[0], "%.1000s/ca.crt", folder.text);
+    if (!flags->cafile)
+        flags->cafile = peer->as_files[0];
+    for (int i = 0; i < 2; i++) {
+        snprintf(peer->as_files[i + 1], sizeof peer->as_files[0], "%.980s/%s%s%s", folder.text,
+                 row->kind, suffix, endings[i]);
+        if (!*files[i])
+            *files[i] = peer->as_files[i + 1];
+    }
+    return EXIT_OK;
+}
+
+/* The anchor that signs the broker's certificate now: a password comes without a directory. */
+static void as_with_password(struct peer *peer, struct peer_flags *flags, struct home *home)
+{
+    struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
+    size_t count = registry_anchors(&home->registry, REGISTRY_SERVER, anchors);
+    snprintf(peer->as_name, sizeof peer->as_name, "%.39s", flags->as);
+    if (count)
+        snprintf(peer->as_files[0], sizeof peer->as_files[0], "%s",
+                 home_anchor_path(home, &anchors[0]).text);
+    registry_anchors_free(anchors, count);
     if (!flags->cafile)
         flags->cafile = peer->as_files[0];
     if (!flags->user)
@@ -124,7 +176,7 @@ static int take_as(struct peer *peer, struct peer_flags *flags)
     if (mosquitto_one_way(&home))
         as_with_password(peer, flags, &home);
     else
-        as_with_certificate(peer, flags, &home, &row);
+        code = as_with_certificate(peer, flags, &home, &row);
     bool device = strcmp(row.kind, "device") == 0;
     if (!flags->host && registry_get(&home.registry, "broker.host", host)) {
         snprintf(peer->as_host, sizeof peer->as_host, "%s", host);
@@ -134,9 +186,9 @@ static int take_as(struct peer *peer, struct peer_flags *flags)
         registry_get(&home.registry, device ? "broker.port" : "broker.user_port", port))
         options_number(port, 1, 65535, &flags->port);
     if (!flags->id && !flags->id_prefix && !flags->id_random)
-        flags->id = flags->as;
+        flags->id = peer->as_name;
     home_close(&home);
-    return EXIT_OK;
+    return code;
 }
 
 /* ---- trust ---- */
@@ -294,9 +346,12 @@ static void name_it(struct peer *peer)
              peer->broker.host, peer->broker.port);
 }
 
-int peer_tls_open(struct peer *peer, struct th_linux *loop, const struct peer_flags *flags)
+static int open_tls(struct peer *peer, struct th_linux *loop, const struct peer_flags *flags,
+                    bool talks_mqtt)
 {
     memset(peer, 0, sizeof *peer);
+    peer->connection = -1;
+    peer->talks_mqtt = talks_mqtt;
     peer->flags = *flags;
     int code = check_trust(&peer->flags);
     if (code == EXIT_OK && flags->as)
@@ -313,6 +368,12 @@ int peer_tls_open(struct peer *peer, struct th_linux *loop, const struct peer_fl
         code = open_backend(peer);
     fill_tls(peer);
     return code;
+}
+
+/* A handshake alone takes nobody's connection. */
+int peer_tls_open(struct peer *peer, struct th_linux *loop, const struct peer_flags *flags)
+{
+    return open_tls(peer, loop, flags, false);
 }
 
 static struct th_span client_id(struct peer *peer)
@@ -406,7 +467,7 @@ static int refuse(const char *what, enum th_error error)
 
 int peer_open(struct peer *peer, struct th_linux *loop, const struct peer_flags *flags)
 {
-    int code = peer_tls_open(peer, loop, flags);
+    int code = open_tls(peer, loop, flags, true);
     if (code == EXIT_OK)
         code = check_mqtt(&peer->flags);
     if (code == EXIT_OK && flags->password_file) {
@@ -441,6 +502,9 @@ void peer_close(struct peer *peer)
 {
     if (!peer->loop)
         return;
+    if (peer->connection >= 0)
+        close(peer->connection);
+    peer->connection = -1;
     if (peer->link.config) { /* drops a connection that still stands */
         uint32_t now = th_linux_now(peer->loop);
         th_link_restart(&peer->link, now, false);

@@ -87,6 +87,9 @@ struct peer {
     char as_host[1024], id_text[96];
     char password[SECRET_MAX]; /* of --password-file */
     char as_files[3][1024];
+    char as_name[56]; /* the certificate's: NAME, NAME.2 ... */
+    bool talks_mqtt;  /* not a handshake alone */
+    int connection;   /* the lock on a user's connection; -1 none */
     size_t session_len;
     uint8_t *memory, *mqtt_memory; /* all buffers are one allocation */
 };

@@ -163,6 +163,9 @@ int proof_cast_papers(struct proof_cast *cast, struct proof_stage *stage)
     int code = registry_begin(&home->registry);
     if (code == EXIT_OK)
         code = issue_all(home);
+    if (code == EXIT_OK) /* while the server CA is exchanged there are two */
+        code = home_write_anchors(home, REGISTRY_SERVER,
+                                  home_path(home, PROOF_DIR "/anchors.crt").text);
     if (code == EXIT_OK)
         code = mosquitto_write_crl(home);
     if (code == EXIT_OK)
@@ -306,7 +309,7 @@ static void flags_for(struct proof_cast *cast, const struct proof_listener *list
     flags->plaintext = !listener->tls;
     if (listener->tls) {
         flags->server_name = "localhost";
-        files[0] = home_path(home, "ca/server.crt");
+        files[0] = home_path(home, PROOF_DIR "/anchors.crt");
         flags->cafile = files[0].text;
     }
     if (name && listener->passwords) {

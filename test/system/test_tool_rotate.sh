@@ -150,4 +150,5 @@ check "a third generation" "$thimble" ca rotate server
 check "is not confused with the first" test -e "$home/ca/server.3.crt"
 check "the log tells it all" sh -c "[ \"\$($thimble ca log | grep -c -e rotate -e switch -e retire)\" = 8 ]"
 broker_stop
+check "a broker of exchanged authorities is proved" "$thimble" broker prove
 finish
