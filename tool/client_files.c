@@ -128,6 +128,20 @@ static int take_request(struct home *home, const struct client *client, const st
     return code;
 }
 
+/* The requests are those that the name's certificates were issued for. */
+static bool is_answered(struct home *home, const struct client *client)
+{
+    bool same = client->own[0] != NULL;
+    for (int i = 0; same && i < paper_count(client); i++) {
+        struct paper paper = paper_of(client, i);
+        X509 *issued = registry_certificate(&home->registry, paper.common_name);
+        same = issued &&
+               EVP_PKEY_eq(X509_get0_pubkey(issued), X509_REQ_get0_pubkey(client->own[i])) == 1;
+        X509_free(issued);
+    }
+    return same;
+}
+
 static int make_folder(struct home *home, const struct client *client)
 {
     struct path folder = path_of("%s/%ss", home->dir, client->kind);
@@ -193,8 +207,11 @@ static int taken_by(const struct client *client, const struct registry_principal
     char date[24];
     return fail(EXIT_EXISTS,
                 "the name '%s' was given to a %s on %s; nothing was changed\n"
-                "thimble %s list, and choose another name",
-                client->name, taken->kind, term_date(taken->created_s, date), taken->kind);
+                "thimble %s list, and choose another name%s",
+                client->name, taken->kind, term_date(taken->created_s, date), taken->kind,
+                client->own[0] && strcmp(taken->kind, client->kind) == 0
+                    ? "; or --replace, if it is that device after a reset"
+                    : "");
 }
 
 static bool is_complete(const struct home *home, const struct client *client,
@@ -269,7 +286,11 @@ static int make_paper(struct home *home, const struct client *client, int at,
     struct paper paper = paper_of(client, at);
     X509_REQ *request = NULL;
     const char *file = is_device(client) ? client->requests[at] : NULL;
-    int code = file ? take_request(home, client, &paper, file) : make_request(home, client, &paper);
+    X509_REQ *own = is_device(client) ? client->own[at] : NULL;
+    int code =
+        own ? x509_write_request(paper_path(home, client, &paper, "csr").text, own, FILES_REPLACE)
+        : file ? take_request(home, client, &paper, file)
+               : make_request(home, client, &paper);
     if (code == EXIT_OK)
         code = x509_read_request(paper_path(home, client, &paper, "csr").text, &request);
     if (code == EXIT_OK)
@@ -306,10 +327,14 @@ static int make_papers(struct home *home, struct client *client,
     bool replace = known && client->replace && strcmp(taken.kind, client->kind) == 0;
     if (known)
         client->connections = taken.connections;
+    client->again = known && strcmp(taken.state, "active") == 0 &&
+                    strcmp(taken.kind, client->kind) == 0 && is_answered(home, client);
+    if (client->again)
+        replace = false; /* that is what the name has: a run that was cut off goes on */
     if (replace)
         code = clear_for_new(home, client);
-    else if (known && is_complete(home, client, &taken)) /* before anything is made */
-        return taken_by(client, &taken);
+    else if (known && !client->again && is_complete(home, client, &taken))
+        return taken_by(client, &taken); /* before anything is made */
     if (code == EXIT_OK)
         code = make_folder(home, client);
     if (code == EXIT_OK && !known)

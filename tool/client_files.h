@@ -21,8 +21,11 @@ struct client {
     bool rsa;                /* RSA-2048 keys instead of P-256 */
     const char *pkcs12_pass; /* of a user: PKCS#12 files too, under this; NULL: none */
     const char *requests[2]; /* files of a device's own two requests; NULL: made here, with keys */
+    X509_REQ *own[2];        /* or the requests themselves. A name that has certificates over their
+                                keys is no error then: it is given them again */
     bool replace;            /* revokes what the name has, and gives it new keys and certificates */
     int64_t not_after_s;     /* out */
+    bool again;              /* out: nothing was issued, `own` was answered before */
 };
 
 /* OPTION_GO_ON, or EXIT_INPUT with the rule. */

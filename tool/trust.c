@@ -16,6 +16,7 @@
 #include "trust_bundle.h"
 #include "trust_key.h"
 #include "trust_show.h"
+#include "trust_sign.h"
 
 /* ---- keygen ---- */
 
@@ -125,13 +126,6 @@ static int trust_keygen(int argc, char **argv)
 
 /* ---- sign ---- */
 
-struct sign {
-    const char *key, *pass_file, *hardware, *out;
-    long sequence, epoch; /* sequence 0: the next one */
-    struct trust_release release;
-    struct trust_order order;
-};
-
 static int take_hardware(const char *text, struct trust_release *release)
 {
     char first[8] = "";
@@ -209,7 +203,7 @@ static int keep_keys(struct home *home, const struct trust_set *set)
     return registry_set(&home->registry, "trust.keys", text);
 }
 
-static int write_bundle(struct home *home, const struct sign *how, const uint8_t *bundle,
+static int write_bundle(struct home *home, const struct trust_sign *how, const uint8_t *bundle,
                         size_t len, struct path *path)
 {
     if (how->out) {
@@ -222,7 +216,7 @@ static int write_bundle(struct home *home, const struct sign *how, const uint8_t
 }
 
 /* What is refused is refused before a sequence number is spent. */
-static int sign(struct home *home, struct sign *how, struct path *path)
+int trust_sign_now(struct home *home, struct trust_sign *how, struct path *path)
 {
     static const uint32_t any = 1;
     struct trust_set set = {.len = 0};
@@ -256,12 +250,12 @@ static int sign(struct home *home, struct sign *how, struct path *path)
     return code;
 }
 
-static int sign_and_show(struct home *home, struct sign *how)
+static int sign_and_show(struct home *home, struct trust_sign *how)
 {
     struct trust_key keys[TRUST_KEYS_MAX];
     struct path path;
     size_t count = 0;
-    int code = sign(home, how, &path);
+    int code = trust_sign_now(home, how, &path);
     if (code == EXIT_OK)
         code = trust_keys(home, keys, &count);
     return code == EXIT_OK ? trust_show(path.text, keys, count) : code;
@@ -278,7 +272,7 @@ static int trust_sign(int argc, char **argv)
         "Example:\n"
         "  thimble trust sign --anchor next-ca.crt"};
     const char *dir = NULL;
-    struct sign how = {.release = {.product = TRUST_PRODUCT, .time_s = time(NULL)}};
+    struct trust_sign how = {.release = {.product = TRUST_PRODUCT, .time_s = time(NULL)}};
     struct words rest = {0};
     const struct option options[] = {
         OPTION_ROW_DIR(&dir),

@@ -56,7 +56,15 @@ sub thimble-sub
 tls thimble-tls
 demo thimble-demo
 EOF
-for file in "$man"/*.1; do
+own() { # thimble-device is a program of its own
+    local text flag
+    text=$(MANWIDTH=1000 man --no-hyphenation --no-justification -l "$man/thimble-device.8" | col -b)
+    for flag in $("$THIMBLE_BUILD/ports/thimble-device" --help | grep -oE '^ +--[a-z-]+' | tr -d ' '); do
+        grep -qE -- "(^|[ ,])$flag( |,|$)" <<<"$text" || { echo "lacks $flag"; return 1; }
+    done
+}
+check "thimble-device.8 describes every flag of thimble-device" own
+for file in "$man"/*.[18]; do
     check "$(basename "$file") has no roff warnings" sh -c \
         "[ -z \"\$(man --warnings -E UTF-8 -l -Tutf8 -Z '$file' 2>&1 >/dev/null)\" ]"
 done

@@ -52,7 +52,7 @@ _thimble() {
         ;;
     --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
     --mosquitto) mapfile -t COMPREPLY < <(compgen -W "2.0 2.1" -- "$word") ;;
-    --cafile | --cert | --key | -f | --file | --password-file | --store | --passphrase-file | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    --cafile | --cert | --key | -f | --file | --password-file | --store | --passphrase-file | --request | --out | --trust | --manifest | --csr | --birth-csr | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_flags "${command[@]}")" -- "$word") ;;
     esac
 }

@@ -9,12 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "machine.h"
+#include "stores.h"
 
 enum { EXIT_USAGE = 2, SETS_MAX = 32 };
 
+enum verb { VERB_RUN, VERB_CSR, VERB_BUNDLE, VERB_RESET, VERB_DECOMMISSION, VERB_SHOW };
+
 struct arguments {
     struct machine_options machine;
+    enum verb verb;
+    bool json;
+    const char *name, *out, *bundle;
     const char *trust;
     const char *sets[SETS_MAX];
     int set_count;
@@ -31,6 +36,15 @@ static void usage(FILE *to)
         "usage: thimble-device --flash FILE [options]\n"
         "\n"
         "Runs a device whose flash is FILE, until SIGTERM. A new file is a blank device.\n"
+        "\n"
+        "  --csr                asks for certificates over keys made here, and ends\n"
+        "  --name NAME          of the device, for --csr [that of its last request]\n"
+        "  --out FILE           of the request, for --csr [standard output]\n"
+        "  --bundle FILE        takes what thimble device enrol has answered, and ends\n"
+        "  --show               says who the device is and whom it trusts, and ends\n"
+        "  --json               that as JSON\n"
+        "  --factory-reset      erases certificate, key, trust, settings, sessions, and ends\n"
+        "  --decommission       erases every secret, the birth key too, and ends\n"
         "\n"
         "  --flash FILE         its flash; one process at a time\n"
         "  --geometry NAME      of that flash: chip or lx106 [chip]\n"
@@ -128,6 +142,46 @@ static bool one_of(const char *value, const char *a, const char *b)
     return strcmp(value, a) == 0 || strcmp(value, b) == 0;
 }
 
+/* False when it is no flag; `*code` is not 0 after an error it has printed. */
+static bool take_flag(struct arguments *arguments, const char *name, int *code)
+{
+    static const struct {
+        const char *name;
+        enum verb verb;
+    } verbs[] = {{"--csr", VERB_CSR},
+                 {"--show", VERB_SHOW},
+                 {"--factory-reset", VERB_RESET},
+                 {"--decommission", VERB_DECOMMISSION}};
+
+    if (strcmp(name, "--json") == 0) {
+        arguments->json = true;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(name, verbs[i].name) != 0)
+            continue;
+        if (arguments->verb != VERB_RUN && arguments->verb != verbs[i].verb)
+            *code = wrong("one thing at a time, not also", name);
+        arguments->verb = verbs[i].verb;
+        return true;
+    }
+    return false;
+}
+
+/* False when it is none of those that belong to a verb. */
+static bool take_verb_option(struct arguments *arguments, const char *name, const char *value)
+{
+    if (strcmp(name, "--name") == 0)
+        arguments->name = value;
+    else if (strcmp(name, "--out") == 0)
+        arguments->out = value;
+    else if (strcmp(name, "--bundle") == 0)
+        arguments->bundle = value;
+    else
+        return false;
+    return true;
+}
+
 /* 0, or the exit code after an error it has printed. */
 static int take_option(struct arguments *arguments, const char *name, const char *value)
 {
@@ -137,6 +191,8 @@ static int take_option(struct arguments *arguments, const char *name, const char
         options->flash = value;
     else if (strcmp(name, "--trust") == 0)
         arguments->trust = value;
+    else if (take_verb_option(arguments, name, value))
+        return 0;
     else if (strcmp(name, "--geometry") == 0 && one_of(value, "chip", "lx106"))
         options->geometry = value;
     else if (strcmp(name, "--tls") == 0 && one_of(value, "openssl", "bearssl"))
@@ -152,10 +208,26 @@ static int take_option(struct arguments *arguments, const char *name, const char
     return 0;
 }
 
+static int check_arguments(struct arguments *arguments)
+{
+    if (arguments->bundle && arguments->verb != VERB_RUN)
+        return wrong("one thing at a time, not also", "--bundle");
+    if (arguments->bundle)
+        arguments->verb = VERB_BUNDLE;
+    if (arguments->verb != VERB_RUN && (arguments->set_count > 0 || arguments->trust))
+        return wrong("one thing at a time, not also", arguments->trust ? "--trust" : "--set");
+    if ((arguments->name || arguments->out) && arguments->verb != VERB_CSR)
+        return wrong("for --csr alone:", arguments->name ? "--name" : "--out");
+    if (arguments->json && arguments->verb != VERB_SHOW)
+        return wrong("for --show alone:", "--json");
+    return arguments->machine.flash ? 0 : wrong("there is no", "--flash FILE");
+}
+
 static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
     arguments->machine = (struct machine_options){.geometry = "chip", .backend = "openssl"};
     for (int i = 1; i < argc; i += 2) {
+        int code = 0;
         if (strcmp(argv[i], "--help") == 0) {
             usage(stdout);
             exit(EXIT_SUCCESS);
@@ -164,13 +236,16 @@ static int take_arguments(struct arguments *arguments, int argc, char **argv)
             puts("thimble-device " THIMBLE_VERSION);
             exit(EXIT_SUCCESS);
         }
-        if (i + 1 == argc)
+        if (take_flag(arguments, argv[i], &code))
+            i--; /* it has no value */
+        else if (i + 1 == argc)
             return wrong("a value is missing behind", argv[i]);
-        int code = take_option(arguments, argv[i], argv[i + 1]);
+        else
+            code = take_option(arguments, argv[i], argv[i + 1]);
         if (code != 0)
             return code;
     }
-    return arguments->machine.flash ? 0 : wrong("there is no", "--flash FILE");
+    return check_arguments(arguments);
 }
 
 /* ---- starting ---- */
@@ -297,6 +372,25 @@ static int run(void)
     return EXIT_SUCCESS;
 }
 
+/* The device does not start: what is done here is there at its next start. */
+static int run_verb(const struct arguments *arguments)
+{
+    static struct stores stores;
+    int code = stores_open(&stores, &machine);
+
+    if (code != EXIT_SUCCESS)
+        return code;
+    switch (arguments->verb) {
+    case VERB_CSR: return csr_main(&stores, arguments->name, arguments->out);
+    case VERB_BUNDLE: return bundle_main(&stores, arguments->bundle);
+    case VERB_RESET: return reset_main(&stores, TH_RESET_FACTORY);
+    case VERB_DECOMMISSION: return reset_main(&stores, TH_RESET_DECOMMISSION);
+    case VERB_SHOW: return show_main(&stores, arguments->json);
+    case VERB_RUN: break;
+    }
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     static struct arguments arguments;
@@ -308,6 +402,11 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (machine_open(&machine, &arguments.machine, &failure) != TH_OK)
         return failed("flash", &failure);
+    if (arguments.verb != VERB_RUN) {
+        code = run_verb(&arguments);
+        machine_close(&machine);
+        return code;
+    }
     bool changes = arguments.set_count > 0 || arguments.trust;
     machine.config.say = changes ? NULL : say;
     code = start();
