@@ -34,8 +34,11 @@ static void run_script(struct broker *broker, int out)
         snprintf(port, sizeof(port), "%d", broker->port);
         setenv("BROKER_PORT", port, 1);
     }
+    char script[512];
+    snprintf(script, sizeof(script), "%s/test/board/%s", TH_SOURCE, broker->kind);
+    setenv("THIMBLE", TH_TOOL, 1);
     dup2(out, 1);
-    execl("/bin/bash", "bash", TH_SOURCE "/test/board/broker.sh", broker->folder, (char *)NULL);
+    execl("/bin/bash", "bash", script, broker->folder, (char *)NULL);
     _exit(127);
 }
 
@@ -51,16 +54,27 @@ static void launch(struct broker *broker)
     close(out[1]);
     FILE *from = fdopen(out[0], "r");
     if (from == NULL || fscanf(from, "%d", &port) != 1)
-        rig_failed("broker.sh gives no port");
+        rig_failed("the broker's script gives no port");
     fclose(from);
     broker->port = port;
 }
 
-void broker_start(struct broker *broker, const char *folder)
+static void start(struct broker *broker, const char *folder, const char *kind)
 {
     memset(broker, 0, sizeof(*broker));
+    broker->kind = kind;
     snprintf(broker->folder, sizeof(broker->folder), "%s", folder);
     launch(broker);
+}
+
+void broker_start(struct broker *broker, const char *folder)
+{
+    start(broker, folder, "broker.sh");
+}
+
+void broker_start_thimble(struct broker *broker, const char *folder)
+{
+    start(broker, folder, "thimble_broker.sh");
 }
 
 void broker_stop(struct broker *broker)

@@ -11,10 +11,14 @@ struct broker {
     char folder[256]; /* has device/{ca,cert,key}.der */
     pid_t script;     /* 0: not running */
     int port;
+    const char *kind; /* the script's name */
 };
 
 /* `folder` exists and is the caller's; certificates are made there at the first start. */
 void broker_start(struct broker *broker, const char *folder);
+/* The broker that `thimble` sets up and runs, with the device "board" enrolled. It has no user
+ * "host", so no client_open(). */
+void broker_start_thimble(struct broker *broker, const char *folder);
 void broker_stop(struct broker *broker);
 /* Again, on the same port. */
 void broker_restart(struct broker *broker);

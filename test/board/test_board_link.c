@@ -237,6 +237,22 @@ static void a_broker_of_another_name_is_refused(void **state)
     assert_null(strstr(qemu.text, "connected to MQTT"));
 }
 
+/* mosquitto's order of suites counts, not the board's: our configuration must ask for it. */
+static void the_broker_that_thimble_sets_up_negotiates_chacha20(void **state)
+{
+    (void)state;
+    struct broker ours;
+    char files[300], port[32];
+
+    broker_start_thimble(&ours, qemu.folder);
+    snprintf(files, sizeof(files), "files=%s/device", ours.folder);
+    snprintf(port, sizeof(port), "port=%d", ours.port);
+    qemu_start(&qemu, (const char *const[]){files, port, "floor=1767225600", NULL}, NULL);
+    expect_console("TLS negotiated with TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256");
+    expect_console("subscribed");
+    broker_stop(&ours);
+}
+
 /* T13 */
 static void without_entropy_there_is_no_handshake(void **state)
 {
@@ -313,6 +329,7 @@ int main(int argc, char **argv)
         TEST(a_link_that_is_cut_under_load_comes_back),
         TEST(a_broker_of_another_authority_is_refused),
         TEST(a_broker_of_another_name_is_refused),
+        TEST(the_broker_that_thimble_sets_up_negotiates_chacha20),
         TEST(without_entropy_there_is_no_handshake),
         TEST(it_does_not_start_without_its_certificates),
         TEST(the_stack_stays_within_five_and_a_half_kilobytes),
