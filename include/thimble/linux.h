@@ -107,6 +107,8 @@ struct th_linux_net {
     int error; /* errno of the connection's end, 0 when the peer closed in good order */
     uint32_t drained_turn;
     uint8_t state, queued, wants_write;
+    bool unread, visited, deaf; /* input was reported and not read; the link came by meanwhile; so
+                                   input is not listened for, until it reads */
 };
 
 void th_linux_net_init(struct th_linux_net *net, struct th_linux *loop);

@@ -28,6 +28,8 @@ void th_linux_names_close(struct th_linux *loop);
 /* wire.c */
 struct th_wire th_linux_connect(void *ctx, const struct th_address *to);
 void th_linux_wire_writable(struct th_linux_net *net);
+/* False when the link has been shown this input and leaves it: it cannot take it now. */
+bool th_linux_wire_readable(struct th_linux_net *net);
 void th_linux_wire_close(void *ctx, bool orderly);
 
 /* entropy.c */

@@ -129,6 +129,8 @@ static bool dispatch(struct th_linux *loop, const struct epoll_event *event)
     struct th_linux_net *net = source;
     if (event->events & EPOLLOUT)
         th_linux_wire_writable(net);
+    if (event->events == EPOLLIN && !th_linux_wire_readable(net))
+        return false;
     if (net->queued == QUEUED_NOT)
         push(&loop->ready, net, QUEUED_READY);
     return true;

@@ -36,8 +36,9 @@ static enum th_error error_of(int error)
     }
 }
 
-static void watch_for(struct th_linux_net *net, int op, uint32_t events)
+static void watch(struct th_linux_net *net, int op)
 {
+    uint32_t events = (net->deaf ? 0 : EPOLLIN) | (net->wants_write ? EPOLLOUT : 0);
     struct epoll_event event = {.events = events, .data.ptr = (char *)net + SOURCE_NET};
     if (epoll_ctl(net->loop->epoll, op, net->fd, &event) < 0 && net->error == 0)
         net->error = errno;
@@ -71,20 +72,31 @@ static void finish_connect(struct th_linux_net *net)
     }
     net->state = TH_STREAM_OPEN;
     net->wants_write = 0;
-    watch_for(net, EPOLL_CTL_MOD, EPOLLIN);
+    watch(net, EPOLL_CTL_MOD);
 }
 
 static enum th_stream_state wire_state(void *ctx)
 {
     struct th_linux_net *net = ctx;
+    net->visited = true;
     if (net->state == TH_STREAM_OPENING)
         finish_connect(net);
     return net->state == NET_IDLE ? TH_STREAM_FAILED : (enum th_stream_state)net->state;
 }
 
+static void listen_again(struct th_linux_net *net)
+{
+    net->deaf = false;
+    if (net->state == TH_STREAM_OPEN)
+        watch(net, EPOLL_CTL_MOD);
+}
+
 static size_t wire_read(void *ctx, uint8_t *into, size_t room)
 {
     struct th_linux_net *net = ctx;
+    net->unread = false;
+    if (net->deaf)
+        listen_again(net);
     if (net->state != TH_STREAM_OPEN || net->drained_turn == net->loop->turn || room == 0)
         return 0;
     ssize_t got;
@@ -111,6 +123,7 @@ static size_t wire_read(void *ctx, uint8_t *into, size_t room)
 static size_t wire_write(void *ctx, const uint8_t *bytes, size_t len, bool more)
 {
     struct th_linux_net *net = ctx;
+    net->visited = true;
     if (net->state != TH_STREAM_OPEN || len == 0)
         return 0;
     if (net->error)
@@ -131,7 +144,7 @@ static size_t wire_write(void *ctx, const uint8_t *bytes, size_t len, bool more)
     size_t taken = put < 0 ? 0 : (size_t)put;
     if (taken < len && !net->wants_write) {
         net->wants_write = 1;
-        watch_for(net, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+        watch(net, EPOLL_CTL_MOD);
     }
     return taken;
 }
@@ -142,8 +155,22 @@ void th_linux_wire_writable(struct th_linux_net *net)
         finish_connect(net);
     } else if (net->state == TH_STREAM_OPEN) {
         net->wants_write = 0;
-        watch_for(net, EPOLL_CTL_MOD, EPOLLIN);
+        watch(net, EPOLL_CTL_MOD);
     }
+}
+
+/* A link whose answers find no room does not read. It is woken for that input once more, lest
+ * somebody else kept it from looking; then only for what it waits for, the room. */
+bool th_linux_wire_readable(struct th_linux_net *net)
+{
+    bool left = net->unread && net->visited;
+    net->unread = true;
+    net->visited = false;
+    if (left) {
+        net->deaf = true;
+        watch(net, EPOLL_CTL_MOD);
+    }
+    return !left;
 }
 
 static void discard_input(int fd)
@@ -220,7 +247,7 @@ static int start_connect(struct th_linux_net *net, const struct th_address *to)
     setsockopt(net->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(net->fd, (struct sockaddr *)&address, len) < 0 && errno != EINPROGRESS)
         return errno;
-    watch_for(net, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
+    watch(net, EPOLL_CTL_ADD);
     return net->error;
 }
 
@@ -231,6 +258,7 @@ struct th_wire th_linux_connect(void *ctx, const struct th_address *to)
     net->state = TH_STREAM_OPENING;
     net->drained_turn = 0;
     net->wants_write = 1;
+    net->unread = net->visited = net->deaf = false;
     int error = start_connect(net, to);
     if (error) {
         fail(net, error);

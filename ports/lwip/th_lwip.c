@@ -29,13 +29,14 @@ void th_lwip_start(struct th_lwip *lwip, netif_init_fn start_card,
 
 void th_lwip_poll(struct th_lwip *lwip)
 {
+    lwip->wire.fresh = false;
     lwip->poll_card(&lwip->netif);
     sys_check_timeouts();
 }
 
 uint32_t th_lwip_deadline(const struct th_lwip *lwip)
 {
-    if (lwip->wire.received != NULL)
+    if (lwip->wire.received != NULL && lwip->wire.fresh)
         return 0;
     uint32_t wait = sys_timeouts_sleeptime();
     return wait == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? TH_FOREVER : wait;
@@ -140,6 +141,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *packe
 
     (void)pcb;
     (void)error;
+    lwip->wire.fresh = true;
     if (packet == NULL)
         lwip->wire.end_received = true;
     else if (lwip->wire.received == NULL)
@@ -187,6 +189,7 @@ static size_t wire_read(void *ctx, uint8_t *into, size_t room)
             lwip->wire.used = 0;
         }
     }
+    lwip->wire.fresh |= done > 0;
     if (done > 0 && lwip->wire.pcb != NULL)
         tcp_recved(lwip->wire.pcb, (uint16_t)done);
     return done;

@@ -37,6 +37,7 @@ struct th_lwip {
         struct pbuf *received;
         uint16_t used; /* bytes of the first of `received` that were read */
         bool end_received;
+        bool fresh; /* since the last poll something was received or read */
         enum th_stream_state state;
         enum th_error error;
         int8_t detail;
@@ -52,7 +53,8 @@ void th_lwip_start(struct th_lwip *lwip, netif_init_fn start_card,
 void th_lwip_poll(struct th_lwip *lwip);
 
 /* Milliseconds until th_lwip_poll() must run even if nothing is received; 0 while the connection
- * has bytes that nobody has read. */
+ * has bytes that the link has not come to yet. Bytes that it left in a whole round do not count: it
+ * waits for room to answer, and that comes with a frame. */
 uint32_t th_lwip_deadline(const struct th_lwip *lwip);
 
 struct th_net th_lwip_net(struct th_lwip *lwip);

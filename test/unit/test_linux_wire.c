@@ -297,6 +297,65 @@ static void any_other_close_is_a_reset(void **state)
     assert_int_equal(errno, ECONNRESET);
 }
 
+/* Turns of the loop for `ms` as a link makes them that waits for room: it looks, and does not read.
+ * Returns how often it was woken. */
+static unsigned woken_while_blocked(struct bench *b, uint32_t ms)
+{
+    unsigned woken = 0;
+    uint32_t until = th_linux_now(&b->loop) + ms;
+    while (!th_time_reached(th_linux_now(&b->loop), until)) {
+        woken += th_linux_wait(&b->loop, 50);
+        state_of(b);
+        put(b, "more", false);
+    }
+    return woken;
+}
+
+static void fill(struct bench *b)
+{
+    static const uint8_t bytes[65536];
+    while (b->wire.ops->write(b->wire.ctx, bytes, sizeof bytes, false) > 0)
+        ;
+}
+
+static void drain(struct bench *b)
+{
+    uint8_t bytes[65536];
+    struct pollfd more = {.fd = b->peer, .events = POLLIN};
+    while (poll(&more, 1, 200) > 0 && recv(b->peer, bytes, sizeof bytes, 0) > 0)
+        ;
+}
+
+static void input_that_is_left_unread_does_not_keep_the_loop_awake(void **state)
+{
+    struct bench *b = *state;
+    char bytes[16];
+    connect_to(b, 4);
+    fill(b);
+    assert_int_equal(send(b->peer, "first", 5, 0), 5);
+    unsigned woken = woken_while_blocked(b, 500);
+    print_message("woken %u times\n", woken);
+    assert_in_range(woken, 1, 4);
+    drain(b); /* room again: that wakes, and the input is still there */
+    assert_true(th_linux_wait(&b->loop, 2000));
+    assert_ptr_equal(th_linux_ready(&b->loop), &b->net);
+    assert_int_equal(get(b, bytes, sizeof bytes), 5);
+    assert_int_equal(send(b->peer, "second", 6, 0), 6);
+    while (th_linux_wait(&b->loop, 2000) && get(b, bytes, sizeof bytes) == 0)
+        ;
+    assert_string_equal(bytes, "second");
+}
+
+/* Who does not come by is told again: it may have had no time. */
+static void input_that_nobody_looked_at_is_reported_again(void **state)
+{
+    struct bench *b = *state;
+    connect_to(b, 4);
+    assert_int_equal(send(b->peer, "first", 5, 0), 5);
+    for (int i = 0; i < 5; i++)
+        assert_true(th_linux_wait(&b->loop, 2000));
+}
+
 static void nothing_wakes_the_loop_while_nothing_happens(void **state)
 {
     struct bench *b = *state;
@@ -395,6 +454,8 @@ int main(void)
         WIRE_TEST(an_orderly_close_delivers_what_was_written_though_input_is_unread),
         WIRE_TEST(any_other_close_is_a_reset),
         WIRE_TEST(nothing_wakes_the_loop_while_nothing_happens),
+        WIRE_TEST(input_that_is_left_unread_does_not_keep_the_loop_awake),
+        WIRE_TEST(input_that_nobody_looked_at_is_reported_again),
         WIRE_TEST(a_net_takes_another_connection_after_the_first),
         WIRE_TEST(an_exhausted_process_fails_at_once),
         WIRE_TEST(a_thousand_connections_share_one_loop),
