@@ -162,10 +162,14 @@ check "nor is the setting (I9)" not text_on lamp correct-horse-battery
 check "the set-up code stays" text_on lamp "$code"
 check "and the birth key" not secret nowhere "$scratch/birth.key" "$scratch/lamp.flash"
 killed() { # the process dies in the middle; the next start ends what was begun
-    local i
+    local i pid
     for i in 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20; do
         cp "$scratch/whole.flash" "$scratch/cut.flash"
-        timeout -s KILL "0.0$(printf %02d "$i")" "$device" --flash "$scratch/cut.flash" --factory-reset >/dev/null 2>&1
+        "$device" --flash "$scratch/cut.flash" --factory-reset >/dev/null 2>&1 &
+        pid=$!
+        sleep "0.0$(printf %02d "$i")"
+        kill -KILL "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null # dead, so that it has the file no more
         show cut >"$scratch/cut.json" || return 1
         if json "$scratch/cut.json" "d ->> '\$.enrolled' = 0"; then
             secret nowhere "$scratch/lamp.key" "$scratch/cut.flash" && not text_on cut correct-horse-battery || return 1
@@ -187,7 +191,10 @@ for i in 1 2 3 4 5 6; do
 done
 run() { "$thimble" device enrol --manifest "$@"; }
 check "no more than --count at a time" sh -c "$thimble device enrol --manifest $many --count 2 | grep -q '2 answered, 0 before, 4 left of 6'"
-{ timeout -s KILL 0.05 "$thimble" device enrol --manifest "$many"; } >/dev/null 2>&1
+"$thimble" device enrol --manifest "$many" >/dev/null 2>&1 &
+sleep 0.05
+kill -KILL $! 2>/dev/null
+wait $! 2>/dev/null
 check "killed and run again, it goes on" run "$many"
 check "and then there is nothing left" sh -c "$thimble device enrol --manifest $many --json >$scratch/many.json"
 check "as JSON tells" json "$scratch/many.json" "d ->> '\$.answered' = 0 and d ->> '\$.answered_before' = 6 and d ->> '\$.left' = 0"
