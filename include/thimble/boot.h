@@ -39,6 +39,11 @@ void th_boot_encode(const struct th_boot_record *record, uint8_t bytes[TH_BOOT_R
 int th_boot_read(const struct th_flash_ops *flash, void *ctx, const uint32_t units[2],
                  struct th_boot_record *out);
 
+/* A record whose writing was cut may be whole now and broken at the next start, or the other way
+ * round. Before anybody acts on `copy`, the newest, it is programmed once more as it reads, and the
+ * other one is voided where it is not valid. False: the flash failed. */
+bool th_boot_settle(const struct th_flash_ops *flash, void *ctx, const uint32_t units[2], int copy);
+
 /* Makes `record` the newest: takes the next sequence, sets all bits, erases and writes the copy
  * that is not the newest, and reads it back. False when the flash failed; the former record then
  * still counts. */

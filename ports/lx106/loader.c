@@ -161,6 +161,8 @@ int th_main(void)
     int copy = th_boot_read(&th_lx_flash_ops, NULL, units, &record);
 
     if (copy >= 0) {
+        if (!th_boot_settle(&th_lx_flash_ops, NULL, units, copy))
+            SAY("the boot record cannot be programmed\n");
         follow_record(copy, &record);
     } else {
         SAY("no valid boot record\n");

@@ -110,6 +110,21 @@ bool th_boot_write(const struct th_flash_ops *flash, void *ctx, const uint32_t u
            flash->read(ctx, unit, back, sizeof(back)) && memcmp(bytes, back, sizeof(back)) == 0;
 }
 
+bool th_boot_settle(const struct th_flash_ops *flash, void *ctx, const uint32_t units[2], int copy)
+{
+    static const uint8_t no_magic[sizeof(magic)] = {0};
+    uint8_t bytes[TH_BOOT_RECORD_BYTES], back[TH_BOOT_RECORD_BYTES];
+    struct th_boot_record record;
+    uint32_t unit = units[copy], other = units[1 - copy];
+
+    if (!flash->read(ctx, unit, bytes, sizeof(bytes)) || !th_boot_decode(bytes, &record) ||
+        !flash->program(ctx, unit, bytes, sizeof(bytes)) ||
+        !flash->read(ctx, unit, back, sizeof(back)) || memcmp(bytes, back, sizeof(back)) != 0)
+        return false;
+    return read_copy(flash, ctx, other, &record) ||
+           flash->program(ctx, other + AT_MAGIC, no_magic, sizeof(no_magic));
+}
+
 static unsigned cleared(uint32_t bits)
 {
     unsigned count = 0;

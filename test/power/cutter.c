@@ -19,6 +19,7 @@ struct run {
     uint64_t cases;
     struct cut cuts[2];
     unsigned depth;
+    unsigned tears[2]; /* of the first and of the second cut; 0: no such cut */
 };
 
 /* Readings of weak cells at one start: all ones, all zeros, or each grain in its own way. */
@@ -49,8 +50,7 @@ static void start(const struct run *run)
     struct power_world *world = &power_world;
 
     run->scenario->start(world);
-    if (!world->flash.dead)
-        world->crashed = false;
+    world->crashed = false;
 }
 
 /* A start and the actions, as far as power lasts. An action may end in a crash: then the next start
@@ -96,9 +96,9 @@ static bool converges(struct run *run, unsigned reading)
     return !power_world.wrong || report(run);
 }
 
-static bool cut_next(struct run *run, unsigned nested, uint32_t most);
+static bool cut_next(struct run *run, uint32_t most);
 
-static bool after_cut(struct run *run, unsigned nested)
+static bool after_cut(struct run *run)
 {
     struct power_saved *kept = power_saved(run->scenario);
     bool good = true;
@@ -108,9 +108,9 @@ static bool after_cut(struct run *run, unsigned nested)
         run->cuts[run->depth - 1].reading = reading;
         power_load(run->scenario, kept);
         good = converges(run, reading);
-        if (good && nested > 1) {
+        if (good && run->depth == 1 && run->tears[1]) {
             power_load(run->scenario, kept);
-            good = cut_next(run, nested - 1, 8);
+            good = cut_next(run, 8);
         }
     }
     free(kept);
@@ -118,14 +118,17 @@ static bool after_cut(struct run *run, unsigned nested)
 }
 
 /* A cut in each of the next `most` operations, if there are so many. */
-static bool cut_next(struct run *run, unsigned nested, uint32_t most)
+static bool cut_next(struct run *run, uint32_t most)
 {
     struct power_saved *kept = power_saved(run->scenario);
     bool good = true, more = true;
+    unsigned tears = run->tears[run->depth];
 
     power_save(run->scenario, kept);
     for (uint32_t at = 0; good && more && at < most; at++) {
         for (unsigned tear = SIM_TEAR_WHOLE; good && more && tear < SIM_TEAR_KINDS; tear++) {
+            if (!(tears >> tear & 1))
+                continue;
             power_load(run->scenario, kept);
             power_on(run, run->depth ? run->cuts[run->depth - 1].reading : 0);
             sim_flash_cut(&power_world.flash, at, (enum sim_tear)tear);
@@ -137,7 +140,7 @@ static bool cut_next(struct run *run, unsigned nested, uint32_t most)
                 break;
             power_world.on = false;
             run->cuts[run->depth++] = (struct cut){at, (enum sim_tear)tear, 0};
-            good = after_cut(run, nested);
+            good = after_cut(run);
             run->depth--;
         }
     }
@@ -146,17 +149,28 @@ static bool cut_next(struct run *run, unsigned nested, uint32_t most)
 }
 
 bool power_cut(const struct power_scenario *scenario, const uint8_t *actions, size_t count,
-               unsigned nested, uint32_t seeds, uint64_t *cases)
+               unsigned second, uint32_t seeds, uint64_t *cases)
 {
-    struct run run = {.scenario = scenario, .actions = actions, .count = count};
+    struct run run = {.scenario = scenario,
+                      .actions = actions,
+                      .count = count,
+                      .tears = {POWER_ALL_TEARS, second}};
     bool good = true;
 
     for (uint32_t seed = 1; good && seed <= seeds; seed++) {
         run.seed = seed;
         power_blank(scenario);
         power_world.flash.by_count = false;
-        good = cut_next(&run, nested, UINT32_MAX);
+        good = cut_next(&run, UINT32_MAX);
     }
     *cases = run.cases;
     return good;
+}
+
+unsigned power_second_tears(void)
+{
+    const char *mode = getenv("THIMBLE_TEST_MODE");
+    bool full = mode != NULL && strcmp(mode, "full") == 0;
+
+    return full ? POWER_ALL_TEARS : 1u << SIM_TEAR_SOME | 1u << SIM_TEAR_MARGINAL;
 }

@@ -155,8 +155,8 @@ static void take(const struct power_scenario *scenario, const struct power_saved
         scenario->start(world);
     if (world->flash.dead)
         world->on = false;
-    if (!was_on && !world->flash.dead)
-        world->crashed = false;
+    if (!was_on || world->flash.dead)
+        world->crashed = false; /* a start after a cut is none after a crash */
 }
 
 typedef bool after_move(void *user, struct move move);
@@ -380,8 +380,6 @@ static void follow_all(struct search *search)
             state->saved = NULL;
         }
         search->following++;
-        if (search->following % 5000 == 0)
-            fprintf(stderr, "%u of %u\n", search->following, search->found);
     }
     search->count->closed = !search->failed;
 }

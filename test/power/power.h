@@ -102,8 +102,12 @@ struct power_count {
 bool power_explore(const struct power_scenario *scenario, struct power_bounds bounds,
                    struct power_count *count);
 
-/* Runs `actions` with cuts; `nested` 1 or 2 of them in a row. Prints what breaks. */
+/* Runs `actions` with a cut, and with `second` tears (bit n: SIM_TEAR n) a second one in the
+ * recovery from it; 0: none. Prints what breaks. */
 bool power_cut(const struct power_scenario *scenario, const uint8_t *actions, size_t count,
-               unsigned nested, uint32_t seeds, uint64_t *cases);
+               unsigned second, uint32_t seeds, uint64_t *cases);
+
+/* What every run has time for, and all of them with --full. */
+unsigned power_second_tears(void);
 
 #endif

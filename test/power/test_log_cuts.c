@@ -23,7 +23,7 @@ static void a_cut_in_any_operation_leaves_old_or_new(void **state)
 {
     (void)state;
     uint64_t cases = 0;
-    bool good = power_cut(&log_of_two_kinds, writes, sizeof writes, 1, 8, &cases);
+    bool good = power_cut(&log_of_two_kinds, writes, sizeof writes, 0, 8, &cases);
 
     print_message("%llu cuts\n", (unsigned long long)cases);
     assert_true(good);
@@ -33,7 +33,8 @@ static void a_second_cut_in_the_recovery_changes_nothing(void **state)
 {
     (void)state;
     uint64_t cases = 0;
-    bool good = power_cut(&log_of_two_kinds, writes, sizeof writes - 4, 2, 1, &cases);
+    bool good =
+        power_cut(&log_of_two_kinds, writes, sizeof writes, power_second_tears(), 1, &cases);
 
     print_message("%llu cuts and double cuts\n", (unsigned long long)cases);
     assert_true(good);
@@ -48,7 +49,7 @@ static void so_it_is_where_a_unit_has_several_erase_units(void **state)
 
     for (size_t i = 0; i < sizeof many; i++)
         many[i] = writes[i % sizeof writes];
-    bool good = power_cut(&log_of_long_units, many, sizeof many, 1, 2, &cases);
+    bool good = power_cut(&log_of_long_units, many, sizeof many, 0, 2, &cases);
 
     print_message("%llu cuts\n", (unsigned long long)cases);
     assert_true(good);
