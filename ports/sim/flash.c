@@ -125,8 +125,6 @@ static uint8_t byte_read(const struct sim_flash *flash, uint32_t at)
 {
     uint8_t cell = flash->cells[at], weak = flash->weak[at];
 
-    if (weak == 0)
-        return cell;
     if (flash->readings == NULL)
         return cell ^ (weak & random_byte(flash, at + (flash->restless ? flash->reads : 0) * 64));
     return sim_flash_reading(flash, at, (enum sim_reading)flash->readings[at / SIM_GRAIN]);
@@ -152,8 +150,11 @@ static bool flash_read(void *ctx, uint32_t offset, uint8_t *into, size_t len)
     if (flash->dead || !within(flash, offset, len))
         return false;
     flash->reads++;
-    for (size_t i = 0; i < len; i++)
-        into[i] = byte_read(flash, offset + (uint32_t)i);
+    for (size_t i = 0; i < len; i++) {
+        uint32_t at = offset + (uint32_t)i;
+
+        into[i] = flash->weak[at] ? byte_read(flash, at) : flash->cells[at];
+    }
     return true;
 }
 

@@ -31,12 +31,20 @@ enum th_error th_factory_code_set(struct th_factory *factory, const char *code)
                           th_span_of(code, TH_SETUP_CODE));
 }
 
+/* What is not in the form of a code was not stored by this version: it counts as none. */
 bool th_factory_code(const struct th_factory *factory, char code[TH_SETUP_CODE + 1])
 {
-    memset(code, 0, TH_SETUP_CODE + 1);
-    return th_log_len(&factory->log, FACTORY_CODE) == TH_SETUP_CODE &&
-           th_log_read(&factory->log, FACTORY_CODE, 0, (uint8_t *)code, TH_SETUP_CODE) ==
-               TH_SETUP_CODE;
+    uint8_t stored[TH_SETUP_CODE];
+    bool good =
+        th_log_len(&factory->log, FACTORY_CODE) == TH_SETUP_CODE &&
+        th_log_read(&factory->log, FACTORY_CODE, 0, stored, sizeof stored) == sizeof stored &&
+        th_setup_code_parse(th_span_of(stored, sizeof stored), code) &&
+        memcmp(code, stored, sizeof stored) == 0;
+
+    th_wipe(stored, sizeof stored);
+    if (!good)
+        th_wipe(code, TH_SETUP_CODE + 1);
+    return good;
 }
 
 /* ---- IDevID ---- */
