@@ -37,7 +37,8 @@ if(THIMBLE_DEFAULTS)
     set(thimble_defaults_header ${CMAKE_BINARY_DIR}/settings_defaults.h)
     set(schema ${THIMBLE_ROOT}/src/store/settings_schema.c)
     set(defaults_sources ${THIMBLE_ROOT}/cmake/host/defaults.c ${schema}
-        ${THIMBLE_ROOT}/src/clock/timezone.c ${THIMBLE_ROOT}/src/net/address.c
+        ${THIMBLE_ROOT}/src/clock/timezone.c ${THIMBLE_ROOT}/src/clock/schedule.c
+        ${THIMBLE_ROOT}/src/net/address.c
         ${THIMBLE_ROOT}/src/mqtt/topic.c ${THIMBLE_ROOT}/src/base/utf8.c
         ${THIMBLE_ROOT}/src/base/text.c)
     add_custom_command(OUTPUT ${thimble_defaults_header}

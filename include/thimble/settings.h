@@ -24,6 +24,8 @@ enum th_setting_type {
     TH_SETTING_CHOICE,   /* one of `choices`, separated by '|' */
     TH_SETTING_ADDRESS,  /* an IPv4 address, or empty */
     TH_SETTING_TIMEZONE, /* a POSIX TZ string (timezone.h) */
+    TH_SETTING_SCHEDULE, /* weekly starts (schedule.h), or empty */
+    TH_SETTING_NUMBERS,  /* numbers as above with ',' between, or empty; min and max are of each */
 };
 
 enum th_setting_flag {

@@ -59,31 +59,31 @@
       "How many zones there are.")                                                                                             \
     X(71, "zones.driver", CHOICE, 0, 0, "gpio-low|gpio-high|spi", "gpio-low", 0, NOW,                                          \
       "What switches them: pins that are on when low, when high, or an inverted byte over SPI.")                               \
-    X(72, "zones.pins", TEXT, 0, 40, NULL, "", 0, NOW,                                                                         \
+    X(72, "zones.pins", NUMBERS, 0, 254, NULL, "", 0, NOW,                                                                         \
       "Pins of the zones in their order, such as 5,4,14; the master valve's is the last.")                                     \
     X(73, "zones.master", BOOL, 0, 0, NULL, "false", 0, NOW,                                                                   \
       "A master valve, on while any zone is.")                                                                                 \
     X(74, "zones.most_on", NUMBER, 0, 8, NULL, "0", 0, NOW,                                                                    \
       "Zones on at once, at most; 0: as many as there are.")                                                                   \
-    X(75, "zones.most_s", TEXT, 0, 60, NULL, "3600", 0, NOW,                                                                   \
+    X(75, "zones.most_s", NUMBERS, 1, 86400, NULL, "3600", 0, NOW,                                                                   \
       "Seconds of a zone's longest run, a number a zone; the last counts for those that follow.")                              \
-    X(76, "zones.groups", TEXT, 0, 40, NULL, "0", 0, NOW,                                                                      \
+    X(76, "zones.groups", NUMBERS, 0, 255, NULL, "0", 0, NOW,                                                                      \
       "Group of each zone, of which one is on at a time; 0: none. The last counts for those that follow.")                     \
-    X(80, "zones.start1", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(80, "zones.start1", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 1, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(81, "zones.start2", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(81, "zones.start2", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 2, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(82, "zones.start3", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(82, "zones.start3", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 3, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(83, "zones.start4", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(83, "zones.start4", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 4, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(84, "zones.start5", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(84, "zones.start5", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 5, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(85, "zones.start6", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(85, "zones.start6", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 6, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(86, "zones.start7", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(86, "zones.start7", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 7, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
-    X(87, "zones.start8", TEXT, 0, 200, NULL, "", 0, NOW,                                                                      \
+    X(87, "zones.start8", SCHEDULE, 0, 200, NULL, "", 0, NOW,                                                                      \
       "Weekly starts of zone 8, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
     X(60, "legacy.enable", BOOL, 0, 0, NULL, "false", 0, RESTART,                                                               \
       "Answers the requests of older sketches on mqtt_rx_<mac> and by HTTP.")                                                   \

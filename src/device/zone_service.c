@@ -85,6 +85,8 @@ static const char *read_outputs(struct th_zone_service *service, struct th_zones
         int32_t pin = number_of(text, i);
         if (pin < 0 || pin > UINT8_MAX)
             return "zones.pins is no list of pins";
+        if (memchr(service->gpio.pins, pin, i))
+            return "zones.pins names a pin twice";
         service->gpio.pins[i] = (uint8_t)pin;
     }
     return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The schema as a table, and which texts each type allows. */
 #include <thimble/net.h>
+#include <thimble/schedule.h>
 #include <thimble/settings.h>
 #include <thimble/settings_list.h>
 #include <thimble/timezone.h>
@@ -115,6 +116,34 @@ static const char *check_timezone(const struct th_setting *setting, struct th_sp
                : "a POSIX TZ string is expected, such as CET-1CEST,M3.5.0,M10.5.0/3";
 }
 
+static const char *check_schedule(const struct th_setting *setting, struct th_span value)
+{
+    struct th_schedule_entry entries[TH_SCHEDULE_ENTRIES];
+    uint8_t count;
+
+    if ((int32_t)value.len > setting->max)
+        return "this is too long";
+    return th_schedule_parse(value, entries, &count) == TH_OK
+               ? NULL
+               : "weekly starts are expected, such as Mo-Fr 06:30 600; Sa,Su 08:00 900";
+}
+
+static const char *check_numbers(const struct th_setting *setting, struct th_span value)
+{
+    while (value.len > 0) {
+        const uint8_t *comma = memchr(value.at, ',', value.len);
+        size_t len = comma ? (size_t)(comma - value.at) : value.len;
+        const char *why = check_number(setting, th_span_of(value.at, len));
+
+        if (why)
+            return why;
+        if (comma && len + 1 == value.len)
+            return "a number is missing at the end";
+        value = comma ? th_span_of(comma + 1, value.len - len - 1) : th_span_of(NULL, 0);
+    }
+    return NULL;
+}
+
 enum th_error th_setting_check(const struct th_setting *setting, struct th_span value,
                                const char **why)
 {
@@ -132,6 +161,8 @@ enum th_error th_setting_check(const struct th_setting *setting, struct th_span 
     case TH_SETTING_CHOICE: *why = check_choice(setting, value); break;
     case TH_SETTING_ADDRESS: *why = check_address(value); break;
     case TH_SETTING_TIMEZONE: *why = check_timezone(setting, value); break;
+    case TH_SETTING_SCHEDULE: *why = check_schedule(setting, value); break;
+    case TH_SETTING_NUMBERS: *why = check_numbers(setting, value); break;
     }
     return *why ? TH_ERR_INVALID : TH_OK;
 }

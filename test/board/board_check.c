@@ -163,6 +163,9 @@ static int check_arm_off(void)
         continue;
     EXPECT(pins->get(NULL, 4, &level) && level == TH_PIN_LOW);
     EXPECT(pins->get(NULL, 5, &level) && level == TH_PIN_HIGH);
+    /* Nor do they go on again without a new time. */
+    EXPECT(!pins->set(NULL, 4, TH_PIN_HIGH) && !pins->set(NULL, 5, TH_PIN_LOW));
+    EXPECT(pins->set(NULL, 4, TH_PIN_LOW) && pins->set(NULL, 5, TH_PIN_HIGH));
     EXPECT(!pins->set(NULL, TH_PINS, TH_PIN_LOW) && !pins->get(NULL, TH_PINS, &level) &&
            !pins->arm_off(NULL, TH_PINS, TH_PIN_LOW, now));
     return 0;

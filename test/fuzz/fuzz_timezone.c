@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* R10: TZ strings of any bytes. Whatever is taken shows an instant's local time so that the way
- * back leads to it. */
+/* R10: TZ strings and weekly starts of any bytes. Whatever is taken shows an instant's local time
+ * so that the way back leads to it. */
 #include <stdlib.h>
 #include <string.h>
 
-#include <thimble/timezone.h>
+#include <thimble/schedule.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +29,23 @@ static void there_and_back(const struct th_timezone *zone, int64_t utc_s)
         abort();
 }
 
+static void weekly_starts(struct th_span text)
+{
+    struct th_schedule_entry entries[TH_SCHEDULE_ENTRIES];
+    struct th_timezone zone;
+    uint8_t count;
+
+    th_timezone_parse(&zone, TH_SPAN("CET-1CEST,M3.5.0,M10.5.0/3"));
+    if (th_schedule_parse(text, entries, &count) != TH_OK)
+        return;
+    for (uint8_t i = 0; i < count; i++) {
+        int64_t at_s = 1790000000, next_s = th_schedule_next(&entries[i], &zone, at_s);
+
+        if (next_s <= at_s || next_s > at_s + 8 * 86400 || entries[i].seconds == 0)
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct th_timezone zone;
@@ -36,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > 0)
         utc_s = (int64_t)data[0] * 86400 * 13 + 1577836800;
+    weekly_starts(th_span_of(data, size));
     enum th_error error = th_timezone_parse(&zone, th_span_of(data, size));
     if (error != TH_OK && zone.has_daylight)
         abort();

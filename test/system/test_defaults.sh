@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 }
 EOF
     cc -I"$THIMBLE_SOURCE/include" -I"$THIMBLE_SOURCE/src" "$scratch/show.c" "$build/$object" \
-        "$THIMBLE_SOURCE"/src/{clock/timezone,net/address,mqtt/topic,base/utf8,base/text}.c -o "$scratch/show" && "$scratch/show" "$@"
+        "$THIMBLE_SOURCE"/src/{clock/timezone,clock/schedule,net/address,mqtt/topic,base/utf8,base/text}.c -o "$scratch/show" && "$scratch/show" "$@"
 }
 
 cat >"$scratch/defaults" <<'EOF'

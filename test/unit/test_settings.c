@@ -81,7 +81,8 @@ static void every_row_of_the_schema_is_sound(void **state)
         const char *why;
 
         assert_true(setting->help[0] != '\0' && setting->number != 0);
-        assert_true(setting->max <= TH_SETTING_VALUE_MAX || setting->type == TH_SETTING_NUMBER);
+        assert_true(setting->max <= TH_SETTING_VALUE_MAX || setting->type == TH_SETTING_NUMBER ||
+                    setting->type == TH_SETTING_NUMBERS);
         assert_int_equal(th_setting_check(setting, th_span_str(setting->normal), &why), TH_OK);
         assert_ptr_equal(th_setting_find(th_span_str(setting->name)), setting);
         assert_ptr_equal(th_setting_numbered(setting->number), setting);
@@ -103,7 +104,10 @@ static void what_is_set_stays_over_a_start(void **state)
     assert_int_equal(set("wifi.sta.ssid", "Gärten & Höfe"), TH_OK);
     assert_int_equal(set("mqtt.keep_alive", "30"), TH_OK);
     assert_int_equal(set("legacy.enable", "true"), TH_OK);
+    assert_int_equal(set("zones.pins", "5,4,14"), TH_OK);
+    assert_int_equal(set("zones.start2", "Mo-Fr 06:30 600; Sa,Su 08:00 900"), TH_OK);
     power_on();
+    expect("zones.pins", "5,4,14");
     expect("wifi.sta.ssid", "Gärten & Höfe");
     assert_int_equal(th_settings_number(&device.settings, named("mqtt.keep_alive")), 30);
     assert_int_equal(th_settings_number(&device.settings, named("legacy.enable")), 1);
@@ -129,6 +133,15 @@ static void what_breaks_a_rule_is_refused_and_changes_nothing(void **state)
         {"wifi.sta.ip", "1.2.3"},
         {"wifi.sta.ip", "1.2.3.256"},
         {"wifi.sta.ip", "::1"},
+        {"zones.pins", "4,,5"},
+        {"zones.pins", "4,5,"},
+        {"zones.pins", ",4"},
+        {"zones.pins", "4, 5"},
+        {"zones.pins", "255"},
+        {"zones.most_s", "600,0"},
+        {"zones.most_s", "86401"},
+        {"zones.start1", "Mo 06:30"},
+        {"zones.start1", "whenever"},
         {"sys.tz_spec", ""},
         {"sys.tz_spec", "Europe/Berlin"},
         {"sys.tz_spec", "CET-1CEST,M3.5.0"},

@@ -237,17 +237,36 @@ static void a_crash_is_followed_by_off(void **state) /* R9 */
     assert_false(on(5));
 }
 
-static void settings_that_make_no_sense_leave_everything_off(void **state)
+static void settings_that_make_no_sense_are_refused(void **state)
+{
+    static const struct {
+        const char *config, *why;
+    } rows[] = {
+        {"{\"zones\":{\"pins\":\"5,4,x\"}}", "a decimal number is expected"},
+        {"{\"zones\":{\"most_s\":\"0\"}}", "outside the allowed range"},
+        {"{\"zones\":{\"groups\":\"1;2\"}}", "a decimal number is expected"},
+        {"{\"zones\":{\"start1\":\"tomorrow\"}}", "weekly starts are expected"},
+    };
+
+    (void)state;
+    wire_three();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char params[200];
+        snprintf(params, sizeof params, "{\"config\":%s}", rows[i].config);
+        expect("Config.Set", params, rows[i].why);
+    }
+    expect("Zone.On", "{\"zone\":1,\"seconds\":5}", "\"on\":true");
+}
+
+static void settings_that_do_not_fit_each_other_leave_everything_off(void **state)
 {
     static const struct {
         const char *config, *why;
     } rows[] = {
         {"{\"zones\":{\"pins\":\"5,4\"}}", "does not name a pin"},
-        {"{\"zones\":{\"pins\":\"5,4,x\"}}", "no list of pins"},
-        {"{\"zones\":{\"pins\":\"5,4,14\",\"most_s\":\"0\"}}", "no list of seconds"},
-        {"{\"zones\":{\"most_s\":\"60\",\"groups\":\"1;2\"}}", "no list of groups"},
-        {"{\"zones\":{\"groups\":\"0\",\"start1\":\"tomorrow\"}}", "no schedule"},
-        {"{\"zones\":{\"start1\":\"daily 06:00 600\"}}", "no schedule"},
+        {"{\"zones\":{\"pins\":\"5,4,5\"}}", "names a pin twice"},
+        {"{\"zones\":{\"pins\":\"5,4,14\",\"most_s\":\"\"}}", "no list of seconds"},
+        {"{\"zones\":{\"most_s\":\"60\",\"start1\":\"daily 06:00 600\"}}", "no schedule"},
     };
 
     (void)state;
@@ -285,7 +304,8 @@ int main(void)
         TEST(without_the_network_it_goes_off_all_the_same),
         TEST(a_restart_and_a_change_of_mode_pass_through_off),
         TEST(a_crash_is_followed_by_off),
-        TEST(settings_that_make_no_sense_leave_everything_off),
+        TEST(settings_that_make_no_sense_are_refused),
+        TEST(settings_that_do_not_fit_each_other_leave_everything_off),
         TEST(eight_zones_over_spi),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
