@@ -258,7 +258,9 @@ static enum th_error wire_mqtt(struct th_device *device)
         .version = version,
         .will = &device->will,
         .keep_alive_s = (uint16_t)th_device_number(device, "mqtt.keep_alive"),
-        .session_expiry_s = 86400,
+        /* The broker keeps nothing for an absent device: a command that nobody waits for any more
+         * must not act when it comes back (F11). What the device has to say waits in its outbox. */
+        .clean_start = true,
         .rx = config->rx,
         .rx_room = config->rx_room,
         .outbox = config->outbox,

@@ -96,6 +96,13 @@ static void set_board(struct machine *machine)
         .net = {&net_ops, machine},
         .udp = {&th_linux_udp_ops, &machine->udp},
     };
+    if (machine->options.pins) {
+        machine->board.pins.ops = &th_linux_pin_ops;
+        machine->board.spi.ops = &th_linux_spi_ops;
+        machine->board.analog.ops = &th_linux_analog_ops;
+        machine->board.pins.ctx = machine->board.spi.ctx = machine->board.analog.ctx =
+            &machine->pins;
+    }
     if (machine->radio.path) {
         machine->board.wifi.ops = &radio_ops;
         machine->board.wifi.ctx = &machine->radio;
@@ -125,9 +132,12 @@ static bool set_tls(struct machine *machine)
 static void set_config(struct machine *machine)
 {
     machine->crypto = (struct th_crypto){&th_crypto_openssl, NULL};
-    th_requests_init(&machine->requests, machine->answers, sizeof machine->answers,
-                     machine->bundle, sizeof machine->bundle);
-    machine->services[0] = th_requests_service(&machine->requests);
+    th_requests_init(&machine->requests, machine->answers, sizeof machine->answers, machine->bundle,
+                     sizeof machine->bundle);
+    th_zone_service_init(&machine->zones);
+    th_requests_add(&machine->requests, th_zone_methods(&machine->zones));
+    machine->services[0] = th_zone_service(&machine->zones);
+    machine->services[1] = th_requests_service(&machine->requests);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,
@@ -173,11 +183,18 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
     machine->options = *options;
     machine->reset = options->reset;
     machine->radio.path = options->wifi;
-    if (th_linux_flash_open(&machine->flash, options->flash, geometry_of(options->geometry),
-                            failure) != TH_OK)
+    /* First of all: the guard must not inherit what is opened later. */
+    if (options->pins &&
+        th_linux_pins_open(&machine->pins, options->pins, now_ms, machine, failure) != TH_OK)
         return failure->error;
+    if (th_linux_flash_open(&machine->flash, options->flash, geometry_of(options->geometry),
+                            failure) != TH_OK) {
+        th_linux_pins_close(&machine->pins);
+        return failure->error;
+    }
     if (!th_linux_init(&machine->loop, failure)) {
         th_linux_flash_close(&machine->flash);
+        th_linux_pins_close(&machine->pins);
         return failure->error;
     }
     machine->loop.dns_servers = options->dns;
@@ -198,6 +215,7 @@ void machine_close(struct machine *machine)
     th_linux_net_close(&machine->net);
     th_linux_close(&machine->loop);
     th_linux_flash_close(&machine->flash);
+    th_linux_pins_close(&machine->pins);
     if (machine->shared.ctx)
         th_openssl_shared_free(&machine->shared);
     volatile uint8_t *secret = machine->session;

@@ -5,9 +5,11 @@
 
 #include <thimble/device.h>
 #include <thimble/linux.h>
+#include <thimble/linux_pins.h>
 #include <thimble/requests.h>
 #include <thimble/tls_bearssl.h>
 #include <thimble/tls_openssl.h>
+#include <thimble/zone_service.h>
 
 /* A network in a file: `ssid`, `pass`, `gone`, `mute` and `dhcp_silent`, a `name=value` a line,
  * read again whenever the radio is asked. Somebody who edits it walks out of range. */
@@ -29,6 +31,7 @@ struct machine_options {
     const char *flash;    /* file */
     const char *geometry; /* "chip" or "lx106" */
     const char *wifi;     /* file of the radio, or NULL */
+    const char *pins;     /* file of the pins, or NULL: the board has none */
     const char *backend;  /* "openssl" or "bearssl" */
     const char *dns;      /* servers instead of the system's, or NULL */
     enum th_reset_reason reset;
@@ -45,6 +48,7 @@ struct machine {
     struct th_linux_udp udp;
     struct th_linux_flash flash;
     struct radio radio;
+    struct th_linux_pins pins;
     struct th_board board, host;
     uint8_t rtc[TH_RTC_BYTES];
     enum th_reset_reason reset;
@@ -56,7 +60,8 @@ struct machine {
     struct th_outbox_ram outbox;
     struct th_device_config config;
     struct th_requests requests;
-    struct th_service services[1];
+    struct th_zone_service zones;
+    struct th_service services[2];
     _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];

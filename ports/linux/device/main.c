@@ -53,6 +53,8 @@ static void usage(FILE *to)
         "  --trust FILE         puts a trust bundle on trial for the next run, and ends\n"
         "  --board NAME=VALUE   what the board is, for trying things out; again for more:\n"
         "      wifi=FILE        a radio; FILE holds ssid=, pass=, gone=, mute=, dhcp_silent=\n"
+        "      pins=FILE        32 pins, a byte over SPI and 16 analog inputs, in FILE, to be\n"
+        "                       watched there; what is on goes off even if this process hangs\n"
         "      reset=REASON     power-on, restart, watchdog, crash [power-on]\n"
         "      clock=host[+S]   the host's clock, S seconds off, is trusted\n"
         "      counter=MS       the counter of milliseconds begins so much later\n"
@@ -124,6 +126,8 @@ static bool take_board(const char *text, struct machine_options *options)
 {
     if (strncmp(text, "wifi=", 5) == 0)
         options->wifi = text + 5;
+    else if (strncmp(text, "pins=", 5) == 0)
+        options->pins = text + 5;
     else if (strncmp(text, "dns=", 4) == 0)
         options->dns = text + 4;
     else if (strncmp(text, "reset=", 6) == 0)

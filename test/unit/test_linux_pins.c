@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Outputs on Linux: off at their time, whatever becomes of the device's process. R9, R10. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <thimble/linux_pins.h>
+
+static char path[] = "/tmp/test_linux_pins.XXXXXX";
+static struct th_linux_pins pins;
+
+static uint32_t now_ms(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    /* About to wrap, whenever this runs. */
+    static int64_t began;
+    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (began == 0)
+        began = ms;
+    return (uint32_t)(UINT32_MAX - 500 + (ms - began));
+}
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* As any other program reads it. */
+static void read_file(char *into, size_t room)
+{
+    FILE *file = fopen(path, "r");
+    size_t len = fread(into, 1, room - 1, file);
+
+    into[len] = '\0';
+    fclose(file);
+}
+
+static bool shows(const char *line)
+{
+    char text[1200];
+
+    read_file(text, sizeof text);
+    return strstr(text, line) != NULL;
+}
+
+static bool comes(const char *line, int within_ms)
+{
+    for (int i = 0; i < within_ms; i += 5) {
+        if (shows(line))
+            return true;
+        sleep_ms(5);
+    }
+    return false;
+}
+
+static int begin(void **state)
+{
+    struct th_failure failure;
+
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/test_linux_pins.XXXXXX");
+    close(mkstemp(path));
+    return th_linux_pins_open(&pins, path, now_ms, NULL, &failure) == TH_OK ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    th_linux_pins_close(&pins);
+    unlink(path);
+    return 0;
+}
+
+static bool set(uint8_t pin, enum th_pin_level level)
+{
+    return th_linux_pin_ops.set(&pins, pin, level);
+}
+
+static bool arm(uint8_t pin, uint32_t in_ms)
+{
+    return th_linux_pin_ops.arm_off(&pins, pin, TH_PIN_HIGH, now_ms(NULL) + in_ms);
+}
+
+static void an_output_goes_off_at_its_time(void **state)
+{
+    (void)state;
+    assert_true(arm(4, 1500));
+    assert_true(set(4, TH_PIN_LOW));
+    assert_true(shows("pin 04 out 0 in 1\n"));
+    assert_true(comes("pin 04 out 1 in 1\n", 5000));
+}
+
+static void on_a_lease_nothing_goes_on_without_a_time(void **state)
+{
+    (void)state;
+    enum th_pin_level level;
+
+    assert_true(arm(4, 1));
+    sleep_ms(30);
+    assert_false(set(4, TH_PIN_LOW));
+    assert_true(th_linux_pin_ops.get(&pins, 4, &level));
+    assert_int_equal(level, TH_PIN_HIGH);
+    assert_true(arm(4, 60000));
+    assert_true(set(4, TH_PIN_LOW));
+    assert_true(set(4, TH_PIN_HIGH));
+    assert_false(set(TH_LINUX_PINS, TH_PIN_LOW));
+}
+
+/* A process that has switched pin 4 on for a minute, and is then stopped by `how`. */
+static void end_by(int how, const char *then)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct th_linux_pins own;
+        struct th_failure failure;
+        if (th_linux_pins_open(&own, path, now_ms, NULL, &failure) != TH_OK)
+            _exit(1);
+        th_linux_pin_ops.arm_off(&own, 4, TH_PIN_HIGH,
+                                 now_ms(NULL) + (how == SIGSTOP ? 2000 : 60000));
+        th_linux_pin_ops.set(&own, 4, TH_PIN_LOW);
+        for (;;)
+            pause();
+    }
+    assert_true(comes("pin 04 out 0", 5000));
+    kill(child, how);
+    assert_true(comes(then, 5000));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+static void a_killed_device_leaves_nothing_on(void **state)
+{
+    (void)state;
+    th_linux_pins_close(&pins);
+    end_by(SIGKILL, "pin 04 out 1");
+    begin(state);
+}
+
+static void a_stopped_device_keeps_nothing_on_beyond_its_time(void **state)
+{
+    (void)state;
+    th_linux_pins_close(&pins);
+    end_by(SIGSTOP, "pin 04 out 1");
+    begin(state);
+}
+
+static void inputs_are_driven_by_anybody(void **state)
+{
+    (void)state;
+    enum th_pin_level level;
+    int32_t raw;
+    FILE *file = fopen(path, "r+");
+
+    assert_true(th_linux_pin_ops.get(&pins, 7, &level));
+    assert_int_equal(level, TH_PIN_HIGH);
+    fseek(file, 7 * 18 + 16, SEEK_SET);
+    fputc('0', file);
+    fseek(file, 32 * 18 + 7 + 3 * 13 + 6, SEEK_SET);
+    fputs("001023", file);
+    fflush(file);
+    assert_true(th_linux_pin_ops.get(&pins, 7, &level));
+    assert_int_equal(level, TH_PIN_LOW);
+    assert_true(th_linux_analog_ops.read(&pins, 3, &raw));
+    assert_int_equal(raw, 1023);
+    fseek(file, 32 * 18 + 7 + 3 * 13 + 6, SEEK_SET);
+    fputs("-00001", file);
+    fclose(file);
+    assert_false(th_linux_analog_ops.read(&pins, 3, &raw));
+    assert_false(th_linux_analog_ops.read(&pins, TH_LINUX_ADCS, &raw));
+}
+
+static void the_byte_over_spi_follows_its_steps(void **state)
+{
+    (void)state;
+    uint32_t now = now_ms(NULL);
+    const struct th_spi_step steps[] = {{now + 1000, 0xFE}, {now + 2500, 0xFF}};
+    uint8_t byte;
+
+    assert_true(th_linux_spi_ops.output(&pins, 0xFC, steps, 2));
+    assert_true(shows("spi fc\n"));
+    assert_true(comes("spi fe\n", 5000));
+    assert_true(comes("spi ff\n", 5000));
+    assert_true(th_linux_spi_ops.last(&pins, &byte));
+    assert_int_equal(byte, 0xFF);
+    const struct th_spi_step past = {now, 0xFF};
+    assert_true(th_linux_spi_ops.output(&pins, 0x00, &past, 1));
+    assert_true(shows("spi ff\n"));
+}
+
+static void a_file_that_cannot_be_made_is_told(void **state)
+{
+    (void)state;
+    struct th_linux_pins other;
+    struct th_failure failure;
+
+    assert_int_equal(th_linux_pins_open(&other, "/nonexistent/pins", now_ms, NULL, &failure),
+                     TH_ERR_FILE_MISSING);
+    th_linux_pins_close(&other);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_output_goes_off_at_its_time),
+        TEST(on_a_lease_nothing_goes_on_without_a_time),
+        TEST(a_killed_device_leaves_nothing_on),
+        TEST(a_stopped_device_keeps_nothing_on_beyond_its_time),
+        TEST(inputs_are_driven_by_anybody),
+        TEST(the_byte_over_spi_follows_its_steps),
+        TEST(a_file_that_cannot_be_made_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
