@@ -16,6 +16,7 @@ int broker_main(int argc, char **argv);
 int device_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 int trust_main(int argc, char **argv);
+int flash_main(int argc, char **argv);
 int call_main(int argc, char **argv);
 int watch_main(int argc, char **argv);
 int pub_main(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"device", device_main, "devices: enrol, list"},
     {"user", user_main, "people and programs: add, list"},
     {"trust", trust_main, "what devices trust, signed: keygen, sign, show"},
+    {"flash", flash_main, "looks into the flash of a device: inspect"},
     {"call", call_main, "asks a device for something"},
     {"watch", watch_main, "what devices are doing, live"},
     {"pub", pub_main, "publishes a message, a file, or lines"},

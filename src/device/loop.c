@@ -114,8 +114,12 @@ uint32_t th_device_deadline(const struct th_device *device, uint32_t now_ms)
 
 void th_device_stop(struct th_device *device, uint32_t now_ms)
 {
-    if (device->linked)
-        th_link_stop(&device->link, now_ms);
+    if (!device->linked)
+        return;
+    /* A DISCONNECT in good order takes the last will with it. */
+    if (th_link_state(&device->link) == TH_LINK_UP)
+        th_device_publish(device, "status", TH_SPAN("offline"), TH_MQTT_QOS1, true, NULL);
+    th_link_stop(&device->link, now_ms);
 }
 
 bool th_device_stopped(const struct th_device *device)
