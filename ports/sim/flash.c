@@ -149,7 +149,9 @@ static bool flash_read(void *ctx, uint32_t offset, uint8_t *into, size_t len)
 
     if (flash->dead || !within(flash, offset, len))
         return false;
-    flash->reads++;
+    uint32_t number = flash->reads++;
+    if (number >= flash->fail_reads_from && number < flash->fail_reads_to)
+        return false;
     for (size_t i = 0; i < len; i++) {
         uint32_t at = offset + (uint32_t)i;
 
@@ -224,6 +226,7 @@ void sim_flash_power_on(struct sim_flash *flash, uint32_t seed)
     flash->operation = 0;
     flash->cut_at = UINT32_MAX;
     flash->fail_from = flash->fail_to = 0;
+    flash->reads = flash->fail_reads_from = flash->fail_reads_to = 0;
 }
 
 void sim_flash_cut(struct sim_flash *flash, uint32_t operation, enum sim_tear tear)

@@ -39,8 +39,9 @@ struct sim_flash {
     bool by_count; /* a tear chooses bits by counting those that would change, not by chance: what
                       remains is of the same kind whatever the content is */
     uint32_t counted;
-    bool restless; /* a weak bit reads differently at each read, not at each start */
-    uint32_t reads;
+    bool restless;  /* a weak bit reads differently at each read, not at each start */
+    uint32_t reads; /* since power came on */
+    uint32_t fail_reads_from, fail_reads_to; /* those that fail */
     const uint8_t *readings; /* an enum sim_reading for each grain; NULL: by chance */
     uint32_t seed;
     bool dead;
