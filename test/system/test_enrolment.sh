@@ -142,6 +142,12 @@ check "as JSON tells" json "$scratch/valve.json" "d ->> '\$.devices[0].name' = '
 check "what is no request is refused" refused 3 "is no enrolment request" "$thimble" device enrol x --request "$lamp/device.crt"
 check "names follow the rule" refused 3 "cannot be the name" "$device" --flash "$scratch/x.flash" --csr --name 'A/b'
 
+ask late
+check "an answer that cannot be written is told" refused 1 "" "$thimble" device enrol late --request "$outputs/late.request" --out "$scratch/none/late.bundle"
+check "and given when it is asked for again" answer late
+check "over the certificate that was issued then" test "$(sqlite3 "$home/registry.db" "select count(*) from certificate where common_name = 'late'")" = 1
+check "the device takes it" take late
+
 # I3: no two devices share a secret. The set-up code is told once, at the first start.
 code_of() { timeout -s TERM 3 "$device" --flash "$scratch/$1.flash" | sed -n 's/^set-up code: //p'; }
 code_of lamp >"$scratch/lamp.code"

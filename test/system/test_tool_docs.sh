@@ -103,5 +103,16 @@ check "short flags are completed" completes -t thimble pub -
 check "names of devices are completed" completes lamp thimble pub --as la
 check "names of users are completed" completes alice thimble sub --as ""
 check "roles are completed" completes operator thimble user add x --role op
+. "$THIMBLE_SOURCE/tool/completion/thimble-device.bash"
+device_completes() { # EXPECTED words...
+    local expected=$1
+    shift
+    COMP_WORDS=("$@")
+    COMP_CWORD=$(($# - 1))
+    PATH=$THIMBLE_BUILD/ports:$PATH _thimble_device
+    printf '%s\n' "${COMPREPLY[@]}" | grep -qx -- "$expected" || { echo "got: ${COMPREPLY[*]}"; return 1; }
+}
+check "options of thimble-device are completed" device_completes --factory-reset thimble-device --f
+check "and their values" device_completes lx106 thimble-device --geometry ""
 check "backends are completed" completes both thimble tls h --tls-backend ""
 finish
