@@ -290,6 +290,13 @@ static int choose_version(struct broker *broker)
         return code;
     bool newer = broker->version ? strcmp(broker->version, "2.1") == 0
                                  : version.major > 2 || version.minor > 0;
+    if (broker->plan.websocket_port && !broker->plan.one_way && version.major == 2 &&
+        version.minor == 0 && ask)
+        warn("mosquitto %s does not heed the revocation list over WebSocket: whoever is revoked "
+             "gets "
+             "in there, without rights\n"
+             "use mosquitto 2.1, or leave --websockets out",
+             version.text);
     char *into = broker->plan.plugins;
     if (newer && broker->plugins)
         snprintf(into, MOSQUITTO_TEXT_MAX, "%s", broker->plugins);

@@ -27,8 +27,9 @@
 static int check_trust(const struct peer_flags *flags)
 {
     bool fingerprint = flags->fingerprints.count > 0;
-    if (flags->plaintext && (flags->cafile || flags->cert || flags->key || flags->pins.count ||
-                             fingerprint || flags->alpn || flags->mfl || flags->backend))
+    if (flags->plaintext &&
+        (flags->cafile || flags->cert || flags->key || flags->pins.count || fingerprint ||
+         flags->alpn || flags->mfl || flags->backend || flags->websocket))
         return fail(EXIT_USAGE, "--plaintext is no TLS, and the other flags ask for TLS\n"
                                 "leave --plaintext out");
     if (!flags->cert != !flags->key)
@@ -50,6 +51,11 @@ static int check_trust(const struct peer_flags *flags)
         strcmp(flags->backend, "bearssl") == 0)
         return fail(EXIT_USAGE, "BearSSL cannot use a key in a PKCS#11 token\n"
                                 "leave --tls-backend out");
+    if (flags->websocket && (flags->websocket[0] != '/' || strpbrk(flags->websocket, " \r\n\t") ||
+                             strlen(flags->websocket) > 128))
+        return fail(EXIT_USAGE,
+                    "--websocket takes a path such as /mqtt, not '%s'\n--websocket /mqtt",
+                    flags->websocket);
     if (flags->mfl && flags->mfl != 512 && flags->mfl != 1024 && flags->mfl != 2048 &&
         flags->mfl != 4096)
         return fail(EXIT_USAGE, "--mfl is 512, 1024, 2048 or 4096, not %ld\nthimble tls --mfl 1024",
@@ -315,6 +321,12 @@ static int open_backend(struct peer *peer)
         th_openssl_init(&peer->openssl, &peer->openssl_shared, in, layout.in, out, layout.out);
         peer->tls = (struct th_tls){&th_tls_openssl, &peer->openssl};
     }
+    if (peer->flags.websocket)
+        peer->tls = th_websocket_init(
+            &peer->websocket, &(struct th_websocket_options){.tls = peer->tls,
+                                                             .board = &peer->board,
+                                                             .host = peer->text,
+                                                             .path = peer->flags.websocket});
     return EXIT_OK;
 }
 

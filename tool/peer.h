@@ -14,6 +14,7 @@
 #include <thimble/linux.h>
 #include <thimble/tls_bearssl.h>
 #include <thimble/tls_openssl.h>
+#include <thimble/websocket.h>
 
 #include "credentials.h"
 #include "options.h"
@@ -30,7 +31,7 @@ struct peer_flags {
     const char *cafile, *cert, *key;
     struct words pins, fingerprints;
     bool fingerprint_instead, insecure, plaintext;
-    const char *backend, *alpn;
+    const char *backend, *alpn, *websocket; /* the path of its request; NULL: without */
     long mfl;
     /* MQTT */
     const char *id, *id_prefix, *user, *password, *password_file, *version;
@@ -72,6 +73,7 @@ struct peer {
     uint8_t sha1[PEER_PINS_MAX][TH_SHA1_BYTES];
     struct th_tls_config tls_config;
     struct th_tls tls;
+    struct th_websocket websocket;
     struct th_bearssl bearssl;
     struct th_openssl openssl;
     struct th_openssl_shared openssl_shared;

@@ -28,6 +28,8 @@ size_t peer_options_tls(struct option *options, size_t count, struct peer_flags 
          &flags->server_name, 0, 0},
         {0, "alpn", "NAME", "application protocol the server must agree to", OPTION_TEXT,
          &flags->alpn, 0, 0},
+        {0, "websocket", "PATH", "MQTT over WebSocket, for example /mqtt", OPTION_TEXT,
+         &flags->websocket, 0, 0},
         {0, "mfl", "BYTES", "ask for records of 512, 1024, 2048 or 4096 bytes", OPTION_NUMBER,
          &flags->mfl, 512, 4096},
         {0, "tls-backend", "NAME", "openssl or bearssl [openssl]", OPTION_TEXT, &flags->backend, 0,

@@ -18,8 +18,7 @@
 
 #define LIFE_S    600
 #define ANSWER_MS 5000
-#define HURRY_MS  300  /* … once something went wrong */
-#define SILENT_MS 1000 /* a WebSocket server says nothing to what is no HTTP */
+#define HURRY_MS  300 /* … once something went wrong */
 
 #define DEVICE "prove.a"
 #define OTHER  "prove.b"
@@ -38,6 +37,7 @@ static const struct {
     [PROOF_HASS] = {"prove.hass", "viewer", PROOF_USERS, true},
     [PROOF_AGENT] = {"prove.agent", "agent", PROOF_USERS, false},
     [PROOF_KEEPER] = {"prove.keeper", "keeper", PROOF_USERS, false},
+    [PROOF_WEB] = {"prove.web", "viewer", PROOF_WEBSOCKETS, false},
 };
 
 static const char *const papers[PROOF_PAPERS] = {
@@ -307,6 +307,7 @@ static void flags_for(struct proof_cast *cast, const struct proof_listener *list
     flags->port = listener->port;
     flags->id = name;
     flags->plaintext = !listener->tls;
+    flags->websocket = listener->websockets ? "/mqtt" : NULL;
     if (listener->tls) {
         flags->server_name = "localhost";
         files[0] = home_path(home, PROOF_DIR "/anchors.crt");
@@ -499,7 +500,7 @@ static bool refused_by_tls(const struct actor *actor)
 static void watch(struct proof_cast *cast, struct proof_visit *visit, struct actor *actor)
 {
     uint32_t since = th_linux_now(&cast->stage->loop);
-    uint32_t limit = visit->listener->websockets || cast->impatient ? SILENT_MS : ANSWER_MS;
+    uint32_t limit = cast->impatient ? HURRY_MS : ANSWER_MS;
     for (;;) {
         actor_step(actor);
         step_all(cast);
@@ -508,11 +509,9 @@ static void watch(struct proof_cast *cast, struct proof_visit *visit, struct act
             break;
         wait_all(cast, th_time_sooner(20, actor_deadline(actor)));
     }
-    bool silent_websocket = visit->listener->websockets && !visit->plaintext &&
-                            actor->tls.version && !(actor->failures && refused_by_tls(actor));
     bool by_password =
         visit->listener->passwords && th_error_layer(actor->failure.error) == TH_LAYER_CONNACK;
-    visit->entered = actor->connections > 0 || silent_websocket;
+    visit->entered = actor->connections > 0;
     visit->refused = !visit->entered && (visit->plaintext || by_password || refused_by_tls(actor));
     if (actor->failures)
         th_failure_text(&actor->failure, visit->found, sizeof visit->found);
@@ -539,7 +538,7 @@ int proof_cast_visit(struct proof_cast *cast, struct proof_visit *visit)
     flags.will_qos = visit->will_topic ? 1 : 0;
     if (visit->plaintext) {
         flags.plaintext = true;
-        flags.cafile = flags.cert = flags.key = flags.server_name = NULL;
+        flags.cafile = flags.cert = flags.key = flags.server_name = flags.websocket = NULL;
     }
     actor->event = ignore;
     int code = actor_start(actor, "visitor", &cast->stage->loop, &flags);

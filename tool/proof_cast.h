@@ -17,6 +17,7 @@ enum proof_who {
     PROOF_HASS,
     PROOF_AGENT,
     PROOF_KEEPER,
+    PROOF_WEB, /* a viewer over WebSocket */
     PROOF_CAST,
 };
 
@@ -87,7 +88,7 @@ struct proof_visit {
     const char *will_topic; /* NULL: none; the payload is `will` */
     const char *will;
     /* out */
-    bool entered; /* CONNACK, or over WebSocket: TLS without an alert */
+    bool entered; /* CONNACK */
     bool refused; /* by TLS for the certificate, by CONNACK for the password; plaintext where there
                      is TLS: in whatever way */
     char found[160];

@@ -18,7 +18,8 @@
 #define OTHER  "prove.b"
 #define USERS                                                                       \
     (PROOF_BIT(PROOF_VIEWER) | PROOF_BIT(PROOF_OPERATOR) | PROOF_BIT(PROOF_ADMIN) | \
-     PROOF_BIT(PROOF_HASS) | PROOF_BIT(PROOF_AGENT) | PROOF_BIT(PROOF_KEEPER))
+     PROOF_BIT(PROOF_HASS) | PROOF_BIT(PROOF_AGENT) | PROOF_BIT(PROOF_KEEPER) |     \
+     PROOF_BIT(PROOF_WEB))
 #define NOBODY 0U
 
 /* ---- what is published, and who must hear it; nobody else may ---- */
@@ -33,7 +34,7 @@ static const struct says {
     {"F6", "and its telemetry", PROOF_DEVICE, DEVICE "/telemetry/x", USERS},
     {"F6", "and its zones", PROOF_DEVICE, DEVICE "/zone/1", USERS},
     {"F6", "its log only operators and up", PROOF_DEVICE, DEVICE "/log",
-     USERS & ~(PROOF_BIT(PROOF_VIEWER) | PROOF_BIT(PROOF_HASS))},
+     USERS & ~(PROOF_BIT(PROOF_VIEWER) | PROOF_BIT(PROOF_HASS) | PROOF_BIT(PROOF_WEB))},
     {"F6", "an answer is for its caller alone", PROOF_DEVICE, DEVICE "/to/prove.operator/rpc",
      PROOF_BIT(PROOF_OPERATOR) | PROOF_BIT(PROOF_KEEPER)},
     {"F6", "a device cannot tell another's status", PROOF_DEVICE, OTHER "/status", NOBODY},
@@ -92,6 +93,10 @@ static const struct says {
     {"F6", "a viewer makes none", PROOF_VIEWER, "mqtt_rx_" PROOF_MAC, NOBODY},
     {"F6", "nor does another device answer", PROOF_OTHER, "mqtt_tx_" PROOF_MAC, NOBODY},
     {"F6", "nor has it legacy topics unasked", PROOF_OTHER, "irrigation/zone/on", NOBODY},
+    {"F6", "a request over WebSocket reaches the device", PROOF_WEB, DEVICE "/from/prove.web/rpc",
+     PROOF_BIT(PROOF_DEVICE) | PROOF_BIT(PROOF_KEEPER)},
+    {"F6", "none in another's name", PROOF_WEB, DEVICE "/from/prove.viewer/rpc", NOBODY},
+    {"F6", "and no status of a device", PROOF_WEB, DEVICE "/status", NOBODY},
     {"F6", "a user cannot ask for recovery", PROOF_VIEWER, "recover/prove.viewer/request", NOBODY},
 };
 
@@ -153,15 +158,23 @@ static void prove_file(struct proof *proof)
         proof->stage.anonymous_denied ? "allow_anonymous false" : "no such line");
 }
 
+/* Without a recovery listener nobody recovers, and so on. */
+static unsigned those_playing(const struct proof *proof)
+{
+    unsigned playing = 0;
+    for (int who = 0; who < PROOF_CAST; who++)
+        playing |= proof->cast.playing[who] ? PROOF_BIT(who) : 0;
+    return playing;
+}
+
 static void prove_says(struct proof *proof)
 {
+    unsigned playing = those_playing(proof);
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++) {
-        unsigned playing = 0, heard = 0;
+        unsigned heard = 0;
         char found[160] = "";
-        for (int who = 0; who < PROOF_CAST; who++)
-            playing |= proof->cast.playing[who] ? PROOF_BIT(who) : 0;
         if (!(playing & PROOF_BIT(says[i].who)))
-            continue; /* without a recovery listener nobody recovers */
+            continue;
         bool judged =
             proof_cast_say(&proof->cast, says[i].who, says[i].topic, &heard, found, sizeof found);
         if (judged)
@@ -216,7 +229,8 @@ static int prove_will(struct proof *proof, const char *topic, unsigned hears, co
     bool judged = proof_cast_hearing(&proof->cast, &heard, found, sizeof found);
     if (judged)
         names_of(heard, found, sizeof found);
-    row(proof, "F6", claim, judged && visit.entered && again.entered && heard == hears, found);
+    row(proof, "F6", claim,
+        judged && visit.entered && again.entered && heard == (hears & those_playing(proof)), found);
     return EXIT_OK;
 }
 
@@ -303,6 +317,9 @@ static int prove_connected(struct proof *proof)
     if (code == EXIT_OK)
         code = prove_takeover(proof, PROOF_USERS, "prove.operator", PROOF_OPERATOR,
                               "nor a user's connection");
+    if (code == EXIT_OK)
+        code = prove_takeover(proof, PROOF_WEBSOCKETS, DEVICE, PROOF_DEVICE,
+                              "nor over WebSocket a device's");
     if (code == EXIT_OK)
         code = prove_will(proof, "prove.c/status", USERS, "a device's last will is heard");
     if (code == EXIT_OK)

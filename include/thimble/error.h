@@ -257,6 +257,10 @@
       "start the agent, or keep the tool running that made the change, until the device has tried it")                      \
     X(172, TRIAL_DENIED, PROTOCOL, "the broker lets the device connect, but denies it its own topics",                      \
       "check the broker's ACL file for this device")                                                                        \
+    X(173, WEBSOCKET_REFUSED, PROTOCOL, "the server does not take MQTT over WebSocket there",                               \
+      "check port and path; the number is the HTTP status it answered with")                                                \
+    X(174, WEBSOCKET_FRAME, PROTOCOL, "the server broke the WebSocket protocol",                                            \
+      "update the broker, or what stands between")                                                                          \
     X(176, KEEP_ALIVE_TIMEOUT, KEEP_ALIVE, "the broker does not answer PINGREQ",                                            \
       "the connection is half open: check Wi-Fi, NAT time-outs and the broker; the link reconnects")                        \
     X(177, KEEP_ALIVE_WRITE, KEEP_ALIVE, "nothing could be sent for longer than the keep-alive time",                       \

@@ -22,5 +22,6 @@
 #include <thimble/tls.h>
 #include <thimble/topic.h>
 #include <thimble/trust.h>
+#include <thimble/websocket.h>
 
 #endif

@@ -103,6 +103,9 @@ else
 fi
 echo "$mosquitto_ws" | grep '^{' >"$scratch/ws.json"
 check "the WebSocket listener is proved" grep -q "WebSocket listener: its own kind gets in" "$scratch/ws.json"
+check "with what is delivered there (F6)" json "$scratch/ws.json" "(select count(*) from json_each(d, '\$.proof')
+    where value ->> 'ok' = 1 and (value ->> 'claim' = 'a request over WebSocket reaches the device' or
+    (value ->> 'claim' = 'every user hears a device''s status' and value ->> 'found' like '% web%'))) = 2"
 check "and lets nobody in without a certificate (F8)" json "$scratch/ws.json" "(select count(*) from \
     json_each(d, '\$.proof') where value ->> 'claim' like 'WebSocket%' and value ->> 'ok' = 1) >= 5"
 "$thimble" device enrol gone >/dev/null
@@ -114,6 +117,22 @@ children+=("$broker")
 wait_for 10 grep -q "The broker is up" "$scratch/log"
 sleep 1 | timeout 3 openssl s_client -connect "127.0.0.1:$websockets" -cert "$home/devices/gone/device.crt" \
     -key "$home/devices/gone/device.key" -CAfile "$home/ca/server.crt" >"$scratch/ws.openssl" 2>&1
+"$thimble" user add wanda --role operator >/dev/null
+for backend in openssl bearssl; do
+    "$thimble" sub --as wanda -p "$websockets" --websocket /mqtt --tls-backend $backend -t '+/status' -C 1 -W 8 >"$scratch/ws.got" 2>&1 &
+    listener=$!
+    children+=("$listener")
+    wait_for 5 sh -c "$thimble pub --as lamp -t lamp/status -m over-$backend -q 1; grep -q over-$backend '$scratch/ws.got'"
+    wait "$listener"
+    check "sub --websocket hears over $backend" grep -qx "over-$backend" "$scratch/ws.got"
+    check "pub --websocket says over $backend" "$thimble" pub --as wanda -p "$websockets" --websocket /mqtt --tls-backend $backend \
+        -t lamp/from/wanda/rpc -m hello -q 1
+    check "and is refused what it has no right to (F6)" refused 6 "" "$thimble" pub --as wanda -p "$websockets" --websocket /mqtt \
+        --tls-backend $backend -t lamp/status -m forged -q 1
+done
+check "a listener that speaks no WebSocket is said" refused 12 "closed" timeout 10 "$thimble" pub --as wanda -p "$user_port" \
+    --websocket /mqtt -t x -m x
+check "--websocket takes a path" refused 2 "takes a path" "$thimble" pub --as wanda --websocket mqtt -t x -m x
 refuses=0
 grep -q "alert certificate revoked" "$scratch/ws.openssl" && refuses=1
 check "whether this mosquitto refuses revoked certificates there, openssl finds as the proof does (I8)" \
