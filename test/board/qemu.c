@@ -63,7 +63,10 @@ static const char *image_path(const struct qemu_machine *machine, const char *na
     static unsigned next;
     char *path = paths[next++ % PATHS];
 
-    snprintf(path, sizeof(paths[0]), "%s/%s/%s", TH_BOARDS, machine->name, name);
+    const char *boards = getenv("THIMBLE_BOARDS"); /* of another commit: scripts/footprint */
+
+    snprintf(path, sizeof(paths[0]), "%s/%s/%s", boards != NULL ? boards : TH_BOARDS, machine->name,
+             name);
     return path;
 }
 
