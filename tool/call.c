@@ -26,7 +26,6 @@ struct call {
     struct peer peer;
     struct requester requester;
     char status[128]; /* what the device last said of itself */
-    bool stopping;
     uint32_t until_ms;
     int code;
 };
@@ -130,6 +129,7 @@ static void mqtt_event(struct call *call, const struct th_mqtt_event *event)
         call->code = fail(EXIT_DENIED, "the broker denies this user the request\nthimble broker "
                                        "prove shows what it allows whom");
         break;
+    case REQUESTER_PROVE:
     case REQUESTER_GO_ON: break;
     }
 }
@@ -146,24 +146,6 @@ static void events(struct call *call)
         else if (event.kind == TH_LINK_EVENT_FAILED && event.u.failed.retry_ms > 0 &&
                  call->requester.asked == 0)
             call->code = peer_fail(&call->peer, &event.u.failed.failure);
-    }
-}
-
-/* Says good-bye to the broker, so that it does not take us for dead. */
-static void leave(struct call *call)
-{
-    struct th_link_event event;
-    uint32_t end_ms = th_linux_now(&call->loop) + 2000;
-
-    th_link_stop(&call->peer.link, th_linux_now(&call->loop));
-    for (bool stopped = false; !stopped;) {
-        uint32_t now = th_linux_now(&call->loop);
-        while (!stopped && th_link_next(&call->peer.link, now, &event))
-            stopped = event.kind == TH_LINK_EVENT_STOPPED;
-        if (th_time_reached(now, end_ms))
-            return;
-        if (!stopped)
-            th_linux_wait(&call->loop, th_time_until(now, end_ms));
     }
 }
 
@@ -193,7 +175,7 @@ static int run(struct call *call)
         th_linux_wait(&call->loop, th_time_sooner(th_link_deadline(&call->peer.link, now),
                                                   th_time_until(now, call->until_ms)));
     }
-    leave(call);
+    requester_leave(&call->peer);
     return call->code;
 }
 

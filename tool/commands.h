@@ -18,6 +18,7 @@ int user_main(int argc, char **argv);
 int trust_main(int argc, char **argv);
 int flash_main(int argc, char **argv);
 int call_main(int argc, char **argv);
+int config_main(int argc, char **argv);
 int watch_main(int argc, char **argv);
 int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);

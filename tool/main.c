@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"trust", trust_main, "what devices trust, signed: keygen, sign, show"},
     {"flash", flash_main, "looks into the flash of a device: inspect"},
     {"call", call_main, "asks a device for something"},
+    {"config", config_main, "a device's settings: get, set on trial, compare"},
     {"watch", watch_main, "what devices are doing, live"},
     {"pub", pub_main, "publishes a message, a file, or lines"},
     {"sub", sub_main, "subscribes and prints what arrives"},

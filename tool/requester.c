@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <thimble/json.h>
+#include <thimble/time.h>
 
 #include "exits.h"
 #include "home.h"
@@ -77,8 +78,8 @@ static bool random_hex(char *into, size_t digits)
 
 bool requester_begin(struct requester *requester, const struct request *request)
 {
-    memset(requester, 0, sizeof *requester);
     requester->request = *request;
+    requester->publication = 0;
     /* alice.2 is a further connection of alice. */
     snprintf(requester->caller, sizeof requester->caller, "%.*s",
              (int)strcspn(request->caller, "."), request->caller);
@@ -106,7 +107,7 @@ static void subscribe(struct requester *requester, struct th_mqtt *mqtt)
     th_mqtt_subscribe(mqtt, filters, 2, NULL, 0, &requester->subscription);
 }
 
-static void ask(struct requester *requester, struct th_mqtt *mqtt)
+void requester_ask(struct requester *requester, struct th_mqtt *mqtt)
 {
     char topic[96];
     const struct request *request = &requester->request;
@@ -122,6 +123,30 @@ static void ask(struct requester *requester, struct th_mqtt *mqtt)
                                             .property_count = mqtt->config->version == &th_mqtt_v5};
     if (th_mqtt_publish(mqtt, &publish, &requester->publication) == TH_OK)
         requester->asked++;
+}
+
+/* Trial.Prove: the device is connected under the change and asks who made it. */
+static bool proved(const struct requester *requester, struct th_mqtt *mqtt,
+                   const struct th_mqtt_message *message)
+{
+    struct th_json frame;
+    char method[24], nonce[80], topic[96], text[200];
+    int64_t id;
+    size_t at;
+
+    if (!requester->proves || th_json_parse(message->payload, &frame, &at) != TH_OK ||
+        !th_json_string(th_json_member(frame, "method"), method, sizeof method) ||
+        strcmp(method, "Trial.Prove") != 0 || !th_json_integer(th_json_member(frame, "id"), &id) ||
+        !th_json_string(th_json_member(th_json_member(frame, "params"), "nonce"), nonce,
+                        sizeof nonce) ||
+        strspn(nonce, "0123456789abcdef") != strlen(nonce))
+        return false;
+    snprintf(topic, sizeof topic, "%s/from/%s/rpc", requester->request.device, requester->caller);
+    snprintf(text, sizeof text, "{\"id\":%lld,\"result\":{\"nonce\":\"%s\"}}", (long long)id,
+             nonce);
+    const struct th_mqtt_publish publish = {
+        .topic = th_span_str(topic), .payload = th_span_str(text), .qos = TH_MQTT_QOS1};
+    return th_mqtt_publish(mqtt, &publish, NULL) == TH_OK;
 }
 
 static bool is_answer(const struct requester *requester, const struct th_mqtt_message *message)
@@ -143,17 +168,37 @@ enum requester_saw requester_saw(struct requester *requester, struct th_mqtt *mq
     case TH_MQTT_EVENT_CONNECTED: subscribe(requester, mqtt); return REQUESTER_GO_ON;
     case TH_MQTT_EVENT_SUBSCRIBED:
         if (event->u.ack.id == requester->subscription && th_mqtt_pending(mqtt) == 0)
-            ask(requester, mqtt);
+            requester_ask(requester, mqtt);
         return REQUESTER_GO_ON;
     case TH_MQTT_EVENT_PUBLISHED:
         return event->u.ack.id == requester->publication && event->u.ack.reason_code == 0x87
                    ? REQUESTER_DENIED
                    : REQUESTER_GO_ON;
     case TH_MQTT_EVENT_MESSAGE:
+        if (proved(requester, mqtt, &event->u.message))
+            return REQUESTER_PROVE;
         if (!is_answer(requester, &event->u.message))
             return REQUESTER_GO_ON;
         *answer = event->u.message.payload;
         return REQUESTER_ANSWER;
     default: return REQUESTER_GO_ON;
+    }
+}
+
+void requester_leave(struct peer *peer)
+{
+    struct th_link_event event;
+    uint32_t end_ms = th_linux_now(peer->loop) + 2000;
+
+    th_link_stop(&peer->link, th_linux_now(peer->loop));
+    for (;;) {
+        uint32_t now = th_linux_now(peer->loop);
+        while (th_link_next(&peer->link, now, &event)) {
+            if (event.kind == TH_LINK_EVENT_STOPPED)
+                return;
+        }
+        if (th_time_reached(now, end_ms))
+            return;
+        th_linux_wait(peer->loop, th_time_until(now, end_ms));
     }
 }

@@ -50,6 +50,9 @@ trust_sign thimble-trust
 trust_show thimble-trust
 flash_inspect thimble-flash
 call thimble-call
+config_get thimble-config
+config_set thimble-config
+config_import thimble-config
 watch thimble-watch
 pub thimble-pub
 sub thimble-sub

@@ -29,7 +29,7 @@ _thimble() {
         return
     fi
     case ${command[0]} in
-    ca | broker | device | user | trust | flash | profile)
+    ca | broker | config | device | user | trust | flash | profile)
         if ((COMP_CWORD == 2)); then
             mapfile -t COMPREPLY < <(compgen -W "$(_thimble_commands "${command[0]}") --help" -- "$word")
             return
