@@ -13,6 +13,7 @@
 #include "../../ports/common/machine.h"
 #include "../../ports/common/print.h"
 #include "../../ports/lwip/th_lwip.h"
+#include "board_store.h"
 
 #define SAY(...) th_print(th_machine_put, NULL, __VA_ARGS__)
 
@@ -292,6 +293,17 @@ static int check_power(void)
     }
 }
 
+static void say_number(const char *word, unsigned number)
+{
+    SAY("%s %u\n", word, number);
+}
+
+/* R1: settings and trials, until the power goes. */
+static int check_store(void)
+{
+    return board_store_run(&board, th_timer_now_ms(), say_number);
+}
+
 /* For the measuring emulator: marks, and accesses that the real chip would not survive. */
 static int check_marks(void)
 {
@@ -313,13 +325,11 @@ static const struct {
     const char *name;
     int (*run)(void);
 } checks[] = {
-    {"dhcp", check_dhcp},       {"flash", check_flash},
-    {"rtc", check_rtc},         {"reset", check_reset_line},
-    {"crash", check_crash},     {"watchdog", check_watchdog},
-    {"arm-off", check_arm_off}, {"inputs", check_inputs},
-    {"entropy", check_entropy}, {"idle", check_idle},
-    {"echo", check_echo},       {"marks", check_marks},
-    {"power", check_power},     {"crash-on-trial", check_crash_on_trial},
+    {"dhcp", check_dhcp},        {"flash", check_flash},   {"rtc", check_rtc},
+    {"reset", check_reset_line}, {"crash", check_crash},   {"watchdog", check_watchdog},
+    {"arm-off", check_arm_off},  {"inputs", check_inputs}, {"entropy", check_entropy},
+    {"idle", check_idle},        {"echo", check_echo},     {"marks", check_marks},
+    {"store", check_store},      {"power", check_power},   {"crash-on-trial", check_crash_on_trial},
 };
 
 int th_main(void)
