@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "exits.h"
+#include "mosquitto.h"
 #include "names.h"
 #include "term.h"
 
@@ -221,7 +222,8 @@ static bool is_complete(const struct home *home, const struct client *client,
         return true;
     for (int i = 0; i < paper_count(client); i++) {
         struct paper paper = paper_of(client, i);
-        if (!files_exist(paper_path(home, client, &paper, "crt").text))
+        if (!files_exist(paper_path(home, client, &paper, "crt").text) ||
+            (client->pkcs12_pass && !files_exist(paper_path(home, client, &paper, "p12").text)))
             return false;
     }
     return true;
@@ -364,6 +366,14 @@ int client_make(struct home *home, struct client *client)
     for (int i = 0; i < CLIENT_PAPERS_MAX; i++)
         X509_free(certificates[i]);
     return code;
+}
+
+int client_told(struct home *home, const struct client *client, int code)
+{
+    if (code != EXIT_OK && code != EXIT_EXISTS)
+        return code;
+    int told = client->replace ? mosquitto_revoked(home) : mosquitto_rights_changed(home);
+    return code == EXIT_OK ? told : code;
 }
 
 /* ---- showing ---- */

@@ -36,6 +36,10 @@ int client_check_name(const char *kind, const char *name);
  * was cut off, it finishes; a name that is complete or of another kind is EXIT_EXISTS. */
 int client_make(struct home *home, struct client *client);
 
+/* Tells the broker of what client_make() did, which gave back `code`; gives back the first error.
+ * Also where the name was complete: an earlier run may have been cut off before this. */
+int client_told(struct home *home, const struct client *client, int code);
+
 struct path client_path(const struct home *home, const struct client *client, const char *file);
 
 /* One object with name, files and dates. */

@@ -40,9 +40,7 @@ static int enrol_one(struct home *home, const char *name, const struct client *h
 {
     struct client client = *how;
     client.name = name;
-    int code = client_make(home, &client);
-    if (code == EXIT_OK)
-        code = how->replace ? mosquitto_revoked(home) : mosquitto_rights_changed(home);
+    int code = client_told(home, &client, client_make(home, &client));
     if (code == EXIT_OK && !term.json)
         show_enrolled(home, &client);
     return code;

@@ -238,7 +238,7 @@ static int run(struct home *home, const struct table *table, long count,
     int code = run_rows(home, table, count, order, &tally);
     if (tally.live)
         fputs("\r\033[K", stderr);
-    if (tally.answered > 0) {
+    if (tally.answered + tally.before > 0) { /* an earlier run may have been cut off before this */
         int told = order->how.replace ? mosquitto_revoked(home) : mosquitto_rights_changed(home);
         code = code == EXIT_OK ? told : code;
     }

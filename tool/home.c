@@ -160,8 +160,9 @@ static int check_dates(const X509 *certificate, enum registry_authority which)
     if (now >= x509_not_after(certificate))
         return fail(EXIT_INPUT,
                     "the %s CA has expired on %s and issues nothing any more\n"
-                    "begin anew: thimble ca init --dir DIR",
-                    registry_authority_name(which), term_date(x509_not_after(certificate), date));
+                    "make its successor: thimble ca rotate %s",
+                    registry_authority_name(which), term_date(x509_not_after(certificate), date),
+                    registry_authority_name(which));
     return EXIT_OK;
 }
 

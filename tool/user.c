@@ -30,9 +30,7 @@ static void show_added(struct home *home, const struct client *client)
 
 static int add(struct home *home, struct client *client)
 {
-    int code = client_make(home, client);
-    if (code == EXIT_OK)
-        code = client->replace ? mosquitto_revoked(home) : mosquitto_rights_changed(home);
+    int code = client_told(home, client, client_make(home, client));
     if (code != EXIT_OK)
         return code;
     if (term.json) {
