@@ -53,8 +53,16 @@
       "Time zone as a POSIX TZ string such as CET-1CEST,M3.5.0,M10.5.0/3, for display and schedules.")                          \
     X(50, "telemetry.interval_s", NUMBER, 1, 86400, NULL, "60", 0, NOW,                                                         \
       "Seconds between two readings sent.")                                                                                     \
+    X(52, "telemetry.dead_band", NUMBER, 0, 1000000, NULL, "0", 0, NOW,                                                        \
+      "Units by which an analog reading must move to be sent at once; 0: by time alone.")                                      \
+    X(53, "telemetry.alarms", TEXT, 0, 200, NULL, "", 0, NOW,                                                                  \
+      "Thresholds that are told at once, such as Ain0<100, Ain0>900, load>2.50.")                                              \
     X(51, "log.level", CHOICE, 0, 0, "error|warn|info|debug", "info", 0, NOW,                                                   \
       "Least important lines that are sent to the log topic.")                                                                  \
+    X(90, "inputs.pins", NUMBERS, 0, 254, NULL, "", 0, NOW,                                                                     \
+      "Pins of digital inputs in1, in2 and so on, such as 12,13; at most 8.")                                                  \
+    X(91, "inputs.active_low", BOOL, 0, 0, NULL, "true", 0, NOW,                                                               \
+      "Whether an input counts as on while its pin is low.")                                                                   \
     X(70, "zones.count", NUMBER, 0, 8, NULL, "0", 0, NOW,                                                                      \
       "How many zones there are.")                                                                                             \
     X(71, "zones.driver", CHOICE, 0, 0, "gpio-low|gpio-high|spi", "gpio-low", 0, NOW,                                          \

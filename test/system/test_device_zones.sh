@@ -10,7 +10,7 @@ check "the device is enrolled" enrol_device garden "$flash"
 [ "$failures" = 0 ] || finish
 "$thimble" user add late --role operator >/dev/null # after the trust set was signed
 check "three relays are wired" "$device" --flash "$flash" --set mode=mqtt --set zones.count=3 \
-    --set zones.pins=5,4,14 --set zones.most_s=600 --set zones.groups=1,1,0
+    --set zones.pins=5,4,14 --set zones.most_s=600 --set zones.groups=1,1,0 --set telemetry.dead_band=50
 start() {
     run_device garden "$flash" --board "pins=$pins"
     says garden '^connected'
@@ -54,6 +54,12 @@ check "nobody answers for a device that is away" refused 27 "status is 'offline'
 sleep 1
 start
 check "and its command does not act when it comes back" sh -c "sleep 1; grep -q '^pin 05 out 1' $pins"
+
+# ---- sensors ----
+check "an analog input is told when somebody moves it" sh -c "$thimble watch --as olga garden -W 6 >$scratch/seen &
+    sleep 1; printf 000777 | dd of=$pins bs=1 seek=$((32 * 18 + 7 + 3 * 13 + 6)) conv=notrunc 2>/dev/null; wait
+    grep -q '\"name\":\"Ain3\",\"retained\":false,\"payload\":{\"value\":777,' $scratch/seen"
+check "the host tells of itself" sh -c "$thimble call --as vera garden Sensor.Read | grep -q '\"host_load\":[0-9]'"
 
 # ---- off needs nobody ----
 call olga garden Zone.On '{"zone":1,"seconds":600}' >/dev/null

@@ -95,13 +95,12 @@ static void set_board(struct machine *machine)
         .system = {&system_ops, machine},
         .net = {&net_ops, machine},
         .udp = {&th_linux_udp_ops, &machine->udp},
+        .analog = {&host_analog_ops, machine},
     };
     if (machine->options.pins) {
         machine->board.pins.ops = &th_linux_pin_ops;
         machine->board.spi.ops = &th_linux_spi_ops;
-        machine->board.analog.ops = &th_linux_analog_ops;
-        machine->board.pins.ctx = machine->board.spi.ctx = machine->board.analog.ctx =
-            &machine->pins;
+        machine->board.pins.ctx = machine->board.spi.ctx = &machine->pins;
     }
     if (machine->radio.path) {
         machine->board.wifi.ops = &radio_ops;
@@ -129,15 +128,29 @@ static bool set_tls(struct machine *machine)
     return true;
 }
 
+static void set_sensors(struct machine *machine)
+{
+    size_t first = machine->options.pins ? 0 : 8; /* Ain0..7 */
+    const struct th_sensor_service_config config = {.fixed = host_sensors + first,
+                                                    .fixed_count = (uint8_t)(HOST_SENSORS - first),
+                                                    .queue = machine->readings,
+                                                    .queue_room = MACHINE_READINGS};
+
+    th_sensor_service_init(&machine->sensors, &config);
+}
+
 static void set_config(struct machine *machine)
 {
     machine->crypto = (struct th_crypto){&th_crypto_openssl, NULL};
     th_requests_init(&machine->requests, machine->answers, sizeof machine->answers, machine->bundle,
                      sizeof machine->bundle);
+    set_sensors(machine);
     th_zone_service_init(&machine->zones);
     th_requests_add(&machine->requests, th_zone_methods(&machine->zones));
+    th_requests_add(&machine->requests, th_sensor_methods(&machine->sensors));
     machine->services[0] = th_zone_service(&machine->zones);
-    machine->services[1] = th_requests_service(&machine->requests);
+    machine->services[1] = th_sensor_service(&machine->sensors);
+    machine->services[2] = th_requests_service(&machine->requests);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,

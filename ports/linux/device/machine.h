@@ -7,6 +7,7 @@
 #include <thimble/linux.h>
 #include <thimble/linux_pins.h>
 #include <thimble/requests.h>
+#include <thimble/sensor_service.h>
 #include <thimble/tls_bearssl.h>
 #include <thimble/tls_openssl.h>
 #include <thimble/zone_service.h>
@@ -25,7 +26,14 @@ extern const struct th_wifi_ops radio_ops; /* its context is the struct radio */
 /* What is there now, by the file. */
 enum th_wifi_status radio_status(struct radio *radio);
 
-#define MACHINE_BUFFER 4096
+/* What the host knows of itself: analog inputs. */
+enum { HOST_TEMPERATURE = 100, HOST_LOAD, HOST_MEMORY };
+#define HOST_SENSORS 11
+extern const struct th_analog_ops host_analog_ops; /* its context is the struct machine */
+extern const struct th_sensor host_sensors[HOST_SENSORS];
+
+#define MACHINE_BUFFER   4096
+#define MACHINE_READINGS 1000
 
 struct machine_options {
     const char *flash;    /* file */
@@ -61,7 +69,9 @@ struct machine {
     struct th_device_config config;
     struct th_requests requests;
     struct th_zone_service zones;
-    struct th_service services[2];
+    struct th_sensor_service sensors;
+    struct th_sensor_reading readings[MACHINE_READINGS];
+    struct th_service services[3];
     _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
