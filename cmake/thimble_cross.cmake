@@ -93,7 +93,7 @@ endfunction()
 
 # The portable core and the small TLS backend, as on the host.
 function(thimble_core)
-    thimble_library(thimble src/base src/clock src/mqtt src/net src/store src/trust src/zones src/update src/device)
+    thimble_library(thimble src/base src/clock src/mqtt src/net src/store src/trust src/rpc src/zones src/update src/device)
     thimble_library(thimble_bearssl backends/tls_bearssl)
     target_link_libraries(thimble_bearssl PUBLIC bearssl)
 endfunction()

@@ -77,7 +77,8 @@ static int take_word(const char *word, struct config_values *out)
                     "sign and push a trust bundle, or set it on the spot",
                     setting->name);
     if (th_setting_check(setting, value, &why) != TH_OK)
-        return fail(EXIT_USAGE, "%s: %s: '%s'\n%s", setting->name, why, equals + 1, setting->help);
+        return fail(EXIT_USAGE, "%s: %s: '%s'\n%s", setting->name, why, equals + 1,
+                    th_setting_help(setting));
     if (out->count == CONFIG_VALUES || config_values_find(out, setting->name))
         return fail(EXIT_USAGE, "%s is given twice\ngive each setting once", setting->name);
     struct th_json_writer json = th_json_writer_of((uint8_t *)into->json, sizeof into->json - 1);

@@ -77,7 +77,7 @@ extern const struct th_loan_ops demo_loan;
 void demo_loan_note(uint32_t value); /* forgotten at the next handshake */
 unsigned demo_loan_count(void);
 
-/* fed_ec.c: elliptic curves that feed the watchdog before each operation. */
-extern const br_ec_impl demo_fed_ec;
+/* fed_ec.c */
+#include "fed_ec.h"
 
 #endif

@@ -148,6 +148,7 @@ struct th_device {
     struct th_wifi wifi;
     struct th_wifi_config wifi_config;
     struct th_link link;
+    struct th_link_event event; /* not on the stack: a handshake is the deepest of all */
     struct th_link_config link_config;
     struct th_mqtt mqtt;
     struct th_mqtt_config mqtt_config;
@@ -196,6 +197,9 @@ void th_device_stop(struct th_device *device, uint32_t now_ms);
 bool th_device_stopped(const struct th_device *device);
 
 enum th_device_mode th_device_mode(const struct th_device *device);
+
+/* There is a session, and the broker has granted the subscription. */
+bool th_device_connected(const struct th_device *device);
 const char *th_device_mode_name(enum th_device_mode mode);
 
 /* A working clock from elsewhere: the host's own, or somebody's on the console. False: a time

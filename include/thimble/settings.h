@@ -43,7 +43,6 @@ struct th_setting {
     int32_t min, max;
     const char *choices; /* NULL but for CHOICE */
     const char *normal;  /* the default */
-    const char *help;    /* one sentence */
 };
 
 #define TH_SETTING_VALUE_MAX 255  /* bytes of any value */
@@ -51,6 +50,10 @@ struct th_setting {
 
 extern const struct th_setting th_settings_schema[];
 extern const uint16_t th_settings_count;
+
+/* One sentence for a person. In a table of its own: a device that shows it to nobody does not have
+ * it. */
+const char *th_setting_help(const struct th_setting *setting);
 
 /* NULL when there is none of that name or number. */
 const struct th_setting *th_setting_find(struct th_span name);

@@ -202,7 +202,8 @@ static void on_mqtt(struct th_device *device, const struct th_mqtt_event *event,
     }
 }
 
-static void on_link(struct th_device *device, const struct th_link_event *event, uint32_t now_ms)
+static OFF_THE_STACK void on_link(struct th_device *device, const struct th_link_event *event,
+                                  uint32_t now_ms)
 {
     switch (event->kind) {
     case TH_LINK_EVENT_TLS:
@@ -307,7 +308,7 @@ static bool send_one(struct th_device *device, enum todo what, uint32_t now_ms)
     return true;
 }
 
-static void send_due(struct th_device *device, uint32_t now_ms)
+static OFF_THE_STACK void send_due(struct th_device *device, uint32_t now_ms)
 {
     if (th_link_state(&device->link) != TH_LINK_UP)
         return;
@@ -325,16 +326,14 @@ static void send_due(struct th_device *device, uint32_t now_ms)
 
 void th_device_link_step(struct th_device *device, uint32_t now_ms)
 {
-    struct th_link_event event;
-
     device->policy.clock = th_clock_read(&device->clock, now_ms);
     for (int i = 0; i < EVENTS_A_STEP; i++) {
         /* An order that is due ends this connection; until then answers go on leaving. */
         if (device->order != TH_TRIAL_GO_ON && th_time_reached(now_ms, device->order_at_ms))
             break;
-        if (!th_link_next(&device->link, now_ms, &event))
+        if (!th_link_next(&device->link, now_ms, &device->event))
             break;
-        on_link(device, &event, now_ms);
+        on_link(device, &device->event, now_ms);
     }
     send_due(device, now_ms);
 }

@@ -3,7 +3,7 @@
 
 #define LONGEST_MS 3600000u /* the working clock must see the counter now and then */
 
-static void step_wifi(struct th_device *device, uint32_t now_ms)
+static OFF_THE_STACK void step_wifi(struct th_device *device, uint32_t now_ms)
 {
     struct th_wifi_event event;
     /* What keeps the device out of the network can be the fault of settings alone. */
@@ -136,6 +136,11 @@ bool th_device_set_clock(struct th_device *device, enum th_clock_kind kind, int6
 enum th_device_mode th_device_mode(const struct th_device *device)
 {
     return (enum th_device_mode)device->mode;
+}
+
+bool th_device_connected(const struct th_device *device)
+{
+    return device->linked && device->subscribed && th_link_state(&device->link) == TH_LINK_UP;
 }
 
 const char *th_device_mode_name(enum th_device_mode mode)

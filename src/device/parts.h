@@ -15,6 +15,14 @@
 
 #include "base/text.h"
 
+/* A function beside the way to a handshake, which is the deepest of all: not inlined, its locals do
+ * not lie under that. */
+#ifdef __GNUC__
+#define OFF_THE_STACK __attribute__((noinline))
+#else
+#define OFF_THE_STACK
+#endif
+
 /* Bits of `todo`: what is to be sent once the connection is up, in this order. */
 enum todo {
     TODO_SUBSCRIBE = 1,

@@ -21,7 +21,7 @@
 /* clang-format off */
 #define ROW(number, name, type, min, max, choices, normal, flags, applies, help)      \
     {name, number, TH_SETTING_##type, flags, TH_APPLIES_##applies, min, max, choices, \
-     DEFAULT_OF(number, normal), help},
+     DEFAULT_OF(number, normal)},
 /* clang-format on */
 const struct th_setting th_settings_schema[] = {TH_SETTINGS_LIST(ROW)};
 #undef ROW

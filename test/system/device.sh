@@ -19,10 +19,11 @@ stop_broker() {
     wait "$broker"
 }
 # A broker, an operator who watches everything in $scratch/watch, and the key that signs trust.
+# Further options are those of broker init.
 set_the_stage() {
     "$thimble" ca init --name Test >/dev/null &&
         "$thimble" broker init --no-proof --port "$port" --user-port "$user_port" \
-            --recovery-port "$recovery_port" --bind 127.0.0.1 --host localhost >/dev/null &&
+            --recovery-port "$recovery_port" --bind 127.0.0.1 --host localhost "$@" >/dev/null &&
         "$thimble" user add olga --role operator >/dev/null && "$thimble" trust keygen >/dev/null &&
         start_broker
 }

@@ -51,8 +51,10 @@ static struct th_span read_file(const char *path, uint8_t *into, size_t room)
 
 static void open_stores(const char *path)
 {
-    const struct th_flash_geometry geometry = {4u << 20, 4096, 4};
-    const struct th_flash_map *map = th_flash_map_for(geometry);
+    const char *name = getenv("DEVICE_GEOMETRY");
+    const struct th_flash_map *map =
+        name && strcmp(name, "lx106") == 0 ? &th_flash_map_lx106 : &th_flash_map_chip;
+    const struct th_flash_geometry geometry = {map->size, map->erase_unit, 4};
     struct th_failure failure;
 
     must(th_linux_flash_open(&flash, path, geometry, &failure), path);

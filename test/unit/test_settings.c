@@ -80,7 +80,7 @@ static void every_row_of_the_schema_is_sound(void **state)
         const struct th_setting *setting = &th_settings_schema[i];
         const char *why;
 
-        assert_true(setting->help[0] != '\0' && setting->number != 0);
+        assert_true(th_setting_help(setting)[0] != '\0' && setting->number != 0);
         assert_true(setting->max <= TH_SETTING_VALUE_MAX || setting->type == TH_SETTING_NUMBER ||
                     setting->type == TH_SETTING_NUMBERS);
         assert_int_equal(th_setting_check(setting, th_span_str(setting->normal), &why), TH_OK);

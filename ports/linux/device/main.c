@@ -287,7 +287,7 @@ static int put_one(struct th_settings_change *change, const char *text)
     if (error == TH_OK)
         return 0;
     fprintf(stderr, "thimble-device: %s: %s\n  next: choose another value; %s\n", setting->name,
-            error == TH_ERR_INVALID ? why : th_error_text(error), setting->help);
+            error == TH_ERR_INVALID ? why : th_error_text(error), th_setting_help(setting));
     return EXIT_FAILURE;
 }
 
