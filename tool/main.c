@@ -16,7 +16,7 @@ static const struct command commands[] = {
     {"broker", broker_main, "a mosquitto that only your devices and users can use: init, run"},
     {"device", device_main, "devices: enrol, list"},
     {"user", user_main, "people and programs: add, list"},
-    {"trust", trust_main, "what devices trust, signed: keygen, sign, show"},
+    {"trust", trust_main, "what devices trust, signed: keygen, sign, show, push"},
     {"flash", flash_main, "looks into the flash of a device: inspect"},
     {"call", call_main, "asks a device for something"},
     {"config", config_main, "a device's settings: get, set on trial, compare"},

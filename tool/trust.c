@@ -15,6 +15,7 @@
 #include "term.h"
 #include "trust_bundle.h"
 #include "trust_key.h"
+#include "trust_push.h"
 #include "trust_show.h"
 #include "trust_sign.h"
 
@@ -361,6 +362,7 @@ int trust_main(int argc, char **argv)
         {"keygen", trust_keygen, "makes a key that signs trust bundles"},
         {"sign", trust_sign, "signs what devices shall trust"},
         {"show", trust_show_main, "shows a bundle and checks it"},
+        {"push", trust_push, "brings a bundle to a device"},
     };
-    return commands_run("trust", verbs, 3, argc, argv);
+    return commands_run("trust", verbs, 4, argc, argv);
 }

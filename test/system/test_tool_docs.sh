@@ -48,6 +48,7 @@ user_list thimble-user
 trust_keygen thimble-trust
 trust_sign thimble-trust
 trust_show thimble-trust
+trust_push thimble-trust
 flash_inspect thimble-flash
 call thimble-call
 config_get thimble-config
