@@ -36,6 +36,8 @@ static int make_all(struct home *home, const char *name, const struct ca_keys *k
 {
     int made = 0;
     int code = files_directory(home_path(home, "ca").text);
+    for (int i = 0; code == EXIT_OK && keys->encrypt && i < REGISTRY_AUTHORITIES; i++)
+        code = ca_unlock(home, (enum registry_authority)i);
     for (int i = 0; code == EXIT_OK && i < REGISTRY_AUTHORITIES; i++) {
         struct registry_anchor anchor = {.which = (enum registry_authority)i, .state = "active"};
         if (is_there(home, anchor.which))

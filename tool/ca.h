@@ -20,6 +20,10 @@ const char *ca_purpose(enum registry_authority which);
 void ca_keys_of(struct home *home, struct ca_keys *out);
 int ca_keys_set(struct home *home, const struct ca_keys *keys);
 
+/* Opens the key of an anchor of this kind, where there is one: a key that is made next is then
+ * under the pass phrase that the others are under, and not under one that was mistyped. */
+int ca_unlock(struct home *home, enum registry_authority which);
+
 /* Stem and place of the key of the next anchor of this kind. */
 void ca_place(struct home *home, const struct ca_keys *keys, struct registry_anchor *anchor);
 

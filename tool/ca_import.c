@@ -234,6 +234,10 @@ static int write_files(struct import *import)
     struct ca_keys keys;
     ca_keys_of(home, &keys);
     int code = files_directory(home_path(home, "ca").text);
+    for (int i = 0; code == EXIT_OK && keys.encrypt && i < REGISTRY_AUTHORITIES; i++) {
+        if ((enum registry_authority)i != import->which)
+            code = ca_unlock(home, (enum registry_authority)i);
+    }
     if (code == EXIT_OK)
         code = ca_write_key(home_anchor_key(home, &import->anchor).text, import->private_key,
                             keys.encrypt || import->encrypted, FILES_REPLACE);

@@ -107,6 +107,17 @@ int ca_write_key(const char *path, EVP_PKEY *key, bool encrypt, enum files_when 
     return code == EXIT_OK ? x509_write_key_encrypted(path, key, text, when) : code;
 }
 
+int ca_unlock(struct home *home, enum registry_authority which)
+{
+    struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
+    struct home_issuer issuer = {NULL, NULL};
+    size_t count = registry_anchors(&home->registry, which, anchors);
+    int code = count ? home_anchor_issuer(home, &anchors[0], &issuer) : EXIT_OK;
+    home_issuer_free(&issuer);
+    registry_anchors_free(anchors, count);
+    return code;
+}
+
 /* ---- keys ---- */
 
 /* The command gives each key an id of its own: libp11 takes keys of one id for the same key. */

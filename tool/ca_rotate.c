@@ -174,9 +174,9 @@ static int begin(struct rotate *rotate)
     char name[REGISTRY_TEXT_MAX] = "Thimble";
     ca_keys_of(home, &keys);
     registry_get(&home->registry, "ca.name", name);
-    int code = server
-                   ? EXIT_OK
-                   : registry_anchor_state(&home->registry, in_state(rotate, "active")->id, "old");
+    int code = ca_unlock(home, rotate->which);
+    if (code == EXIT_OK && !server)
+        code = registry_anchor_state(&home->registry, in_state(rotate, "active")->id, "old");
     struct registry_anchor made = {.which = rotate->which};
     snprintf(made.state, sizeof made.state, "%s", server ? "next" : "active");
     if (code == EXIT_OK)

@@ -7,7 +7,7 @@ unset THIMBLE_PASSPHRASE THIMBLE_PASSPHRASE_FILE
 mode=${THIMBLE_TEST_MODE:-ci}
 seed=${THIMBLE_SEED:-$RANDOM}
 echo "seed $seed (THIMBLE_SEED=$seed replays it)"
-some=3 few=1 # places of each command in CI; all with --full, but where each takes seconds of key derivation
+some=2 few=1 # places of each command in CI; all with --full, but where each takes seconds of key derivation
 [ "$mode" = full ] && some=100000 few=25
 # Sanitizers see little in a process that is killed: one place each is enough under them.
 grep -q 'THIMBLE_SANITIZE:BOOL=ON' "$THIMBLE_BUILD/CMakeCache.txt" && some=1 few=0

@@ -96,11 +96,26 @@ check "and keeps it" test "$plain" = \
     "$(openssl pkey -in "$scratch/cut/ca/server.key" -passin "pass:$phrase" -pubout)"
 check "not in the clear" not openssl pkey -in "$scratch/cut/ca/server.key" -passin pass: -noout
 
+# ---- a successor is under the same pass phrase ----
+check "ca rotate with a wrong pass phrase is refused" refused 3 "does not open" \
+    "$thimble" ca rotate device --passphrase-file "$scratch/wrong"
+check "and leaves no key under it" not test -e "$home/ca/device.2.key"
+check "ca rotate of an encrypted CA" "$thimble" ca rotate device "${right[@]}"
+check "encrypts the successor's key" openssl pkey -in "$home/ca/device.2.key" -passin "pass:$phrase" -noout
+check "in no other way" not openssl pkey -in "$home/ca/device.2.key" -passin pass: -noout
+check "and issues by it" "$thimble" device enrol after "${right[@]}"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$scratch/web.key" -out "$scratch/web.crt" -subj /CN=web \
+    -addext keyUsage=keyCertSign,cRLSign 2>/dev/null
+check "a plain key that is imported is not encrypted under a wrong one" refused 3 "does not open" "$thimble" ca import \
+    "$scratch/web.crt" --key "$scratch/web.key" --as server --passphrase-file "$scratch/wrong"
+check "but under that of the others" "$thimble" ca import "$scratch/web.crt" --key "$scratch/web.key" --as server "${right[@]}"
+check "as openssl finds" openssl pkey -in "$home/ca/server.2.key" -passin "pass:$phrase" -noout
+
 # ---- RSA users ----
 check "user add --rsa" "$thimble" user add old --rsa --connections 2 "${right[@]}"
 for file in user user.2; do
     check "$file has an RSA-2048 key" sh -c "openssl x509 -in $home/users/old/$file.crt -noout -text | grep -q '(2048 bit)'"
-    check "and verifies" openssl verify -x509_strict -purpose sslclient -CAfile "$home/ca/device.crt" "$home/users/old/$file.crt"
+    check "and verifies" openssl verify -x509_strict -purpose sslclient -CAfile "$home/ca/device.2.crt" "$home/users/old/$file.crt"
 done
 
 # ---- keys in a token ----
@@ -152,6 +167,14 @@ check "the certificate verifies" openssl verify -x509_strict -purpose sslclient 
     -CAfile "$token/ca/device.crt" "$token/devices/lamp/device.crt"
 check "user add" "$thimble" user add alice "${in_token[@]}"
 check "the CRL is signed in it too" openssl crl -in "$token/broker/clients.crl" -noout -CAfile "$token/ca/device.crt"
+check "its successor's key is asked for by name" refused 3 "label thimble-device.2 --id 740202" \
+    "$thimble" ca rotate device "${in_token[@]}"
+pkcs11-tool --module "$PKCS11_MODULE_PATH" --token-label authority --login --pin $pin --keypairgen --key-type EC:prime256v1 \
+    --label thimble-device.2 --id 740202 >/dev/null 2>&1
+check "ca rotate in the token" "$thimble" ca rotate device "${in_token[@]}"
+check "then it issues by that key" "$thimble" device enrol later "${in_token[@]}"
+check "and the certificate verifies" openssl verify -x509_strict -purpose sslclient \
+    -CAfile "$token/ca/device.2.crt" "$token/devices/later/device.crt"
 check "ca show tells where the keys are" sh -c "$thimble ca show --dir $token | grep -q 'pkcs11:token=authority;object=thimble-device'"
 check "without the token's module nothing is signed" refused 3 "" env PKCS11_MODULE_PATH=/nowhere "$thimble" device enrol other "${in_token[@]}"
 finish

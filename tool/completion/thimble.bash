@@ -38,7 +38,13 @@ _thimble() {
         ;;
     esac
     case $before in
-    --as) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_names)" -- "$word") ;;
+    --as)
+        if [[ ${command[*]} == "ca import" ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "device server" -- "$word")
+        else
+            mapfile -t COMPREPLY < <(compgen -W "$(_thimble_names)" -- "$word")
+        fi
+        ;;
     --role) mapfile -t COMPREPLY < <(compgen -W "viewer operator admin" -- "$word") ;;
     --tls-backend)
         [[ ${command[0]} == tls ]] && before=both || before=
@@ -53,6 +59,9 @@ _thimble() {
     --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
     --mosquitto) mapfile -t COMPREPLY < <(compgen -W "2.0 2.1" -- "$word") ;;
     --cafile | --cert | --key | -f | --file | --password-file | --store | --passphrase-file | --request | --out | --trust | --manifest | --csr | --birth-csr | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    rotate) mapfile -t COMPREPLY < <(compgen -W "server device idevid" -- "$word") ;;
+    export) mapfile -t COMPREPLY < <(compgen -W "server device idevid crl" -- "$word") ;;
+    backup | restore | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(_thimble_flags "${command[@]}")" -- "$word") ;;
     esac
 }
