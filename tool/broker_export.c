@@ -17,8 +17,21 @@
 
 /* ---- systemd ---- */
 
+/* In a unit '%' begins a specifier. */
+static void escape(const char *text, char into[2 * PATH_MAX])
+{
+    size_t len = 0;
+    for (; *text && len + 2 < 2 * (size_t)PATH_MAX; text++) {
+        if (*text == '%')
+            into[len++] = '%';
+        into[len++] = *text;
+    }
+    into[len] = '\0';
+}
+
 int broker_write_unit(struct home *home)
 {
+    char dir[2 * PATH_MAX], runs[2 * PATH_MAX];
     struct text text;
     char program[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -27,6 +40,8 @@ int broker_write_unit(struct home *home)
     if (code != EXIT_OK)
         return code;
     program[len > 0 ? len : 0] = '\0';
+    escape(program, runs);
+    escape(home->dir, dir);
     fprintf(text.file,
             "# Made by `thimble broker init`: Debian's mosquitto.service runs this broker.\n"
             "#   install -D -m 644 '%s/broker/systemd.conf' "
@@ -48,7 +63,7 @@ int broker_write_unit(struct home *home)
             "PrivateTmp=yes\n"
             "ProtectSystem=strict\n"
             "ReadWritePaths=\"%s/broker\"\n",
-            home->dir, owner ? owner->pw_name : "root", program, home->dir, home->dir);
+            home->dir, owner ? owner->pw_name : "root", runs, dir, dir);
     return text_write(&text, home_path(home, "broker/systemd.conf").text);
 }
 

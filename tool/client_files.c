@@ -413,6 +413,11 @@ void client_next(struct home *home, const char *kind, const char *name)
             term_out(TERM_PLAIN));
         return;
     }
+    if (mosquitto_one_way(home)) {
+        say("This broker asks for passwords. Next: %sthimble broker password %s%s%s",
+            term_out(TERM_CYAN), name, home->flag, term_out(TERM_PLAIN));
+        return;
+    }
     struct path folder = path_in(home, kind, name, NULL);
     if (device)
         say("Next: %sthimble pub --as %s%s -t %s/status -m hello%s", term_out(TERM_CYAN), name,

@@ -132,7 +132,7 @@ static int check(struct password *password)
     if (password->from && password->to)
         return fail(EXIT_USAGE, "--from takes a password, --to makes one\nleave one of them out");
     if (password->from)
-        return secret_read(password->from, password->secret);
+        return pass_of_file(password->from, password->secret);
     if (!password->remove && !secret_make(password->secret))
         return fail(EXIT_FAILED, "the system gives no random numbers\ntry again");
     return EXIT_OK;

@@ -483,7 +483,7 @@ int peer_open(struct peer *peer, struct th_linux *loop, const struct peer_flags 
     if (code == EXIT_OK)
         code = check_mqtt(&peer->flags);
     if (code == EXIT_OK && flags->password_file) {
-        code = secret_read(flags->password_file, peer->password);
+        code = pass_of_file(flags->password_file, peer->password);
         peer->flags.password = peer->password;
     }
     if (code != EXIT_OK)

@@ -46,6 +46,7 @@ static const char *const papers[PROOF_PAPERS] = {
     [PROOF_PAPER_BIRTH] = "prove.c.birth",
     [PROOF_PAPER_REVOKED] = "prove.gone",
     [PROOF_PAPER_REVOKED_BIRTH] = "prove.gone.birth",
+    [PROOF_PAPER_LATER] = "prove.later",
     [PROOF_PAPER_FOREIGN] = "foreign",
 };
 
@@ -220,8 +221,10 @@ char *proof_cast_passwords(const struct proof_cast *cast, bool revoked)
         return NULL;
     for (int i = 0; good && i < PROOF_CAST; i++)
         good = write_password(text.file, cast, cast_list[i].name);
-    for (int i = PROOF_PAPER_DEVICE; good && i < PROOF_PAPER_FOREIGN; i++)
-        good = (i == PROOF_PAPER_REVOKED && !revoked) || write_password(text.file, cast, papers[i]);
+    for (int i = PROOF_PAPER_DEVICE; good && i < PROOF_PAPER_FOREIGN; i++) {
+        if (i != (revoked ? PROOF_PAPER_LATER : PROOF_PAPER_REVOKED))
+            good = write_password(text.file, cast, papers[i]);
+    }
     if (fclose(text.file) == 0 && good)
         return text.at;
     free(text.at);
@@ -479,6 +482,18 @@ bool proof_cast_hearing(struct proof_cast *cast, unsigned *heard, char *found, s
     bool judged = fence(cast, found, room);
     *heard = those_who_heard(cast);
     return judged;
+}
+
+void proof_cast_settle(struct proof_cast *cast)
+{
+    char found[160];
+    bool settled = cast->stage->own;
+    for (int i = 0; !settled && i < SETTLE_TRIES; i++) {
+        cast->impatient = true;
+        expect(cast, "");
+        settled = fence(cast, found, sizeof found);
+    }
+    cast->impatient = false;
 }
 
 /* ---- visits ---- */

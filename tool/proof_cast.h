@@ -32,6 +32,7 @@ enum proof_paper {
     PROOF_PAPER_BIRTH,
     PROOF_PAPER_REVOKED,
     PROOF_PAPER_REVOKED_BIRTH,
+    PROOF_PAPER_LATER,   /* whose password comes when that of the revoked one goes */
     PROOF_PAPER_FOREIGN, /* the device's name, by a CA made for the proof; a wrong password */
     PROOF_PAPERS,
 };
@@ -60,14 +61,18 @@ const char *proof_who_name(enum proof_who who);
 /* Issues everything, recorded in the registry, and revokes what is to be revoked. */
 int proof_cast_papers(struct proof_cast *cast, struct proof_stage *stage);
 
-/* The lines they need in the broker's ACL, and in its password file; `revoked` is still in it
- * where it is not yet. Free with free(); NULL when there is no memory. */
+/* The lines they need in the broker's ACL, and in its password file: with the revoked one, or with
+ * the later one in its place. Free with free(); NULL when there is no memory. */
 char *proof_cast_acl(void);
 char *proof_cast_passwords(const struct proof_cast *cast, bool revoked);
 
 /* All connect and subscribe to everything. The first who cannot is named in `found`. */
 bool proof_cast_connect(struct proof_cast *cast, char *found, size_t room);
 void proof_cast_leave(struct proof_cast *cast);
+
+/* A running broker reads their rights when it gets to it: waits until everybody hears what all may
+ * hear, at most some seconds; who still hears nothing then shows in the rows. */
+void proof_cast_settle(struct proof_cast *cast);
 
 /* `who` publishes; the set of those who heard it is `*heard`. False, with the reason in `found`,
  * when it cannot be judged. No time limit decides: whoever has not heard it has heard a message

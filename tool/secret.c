@@ -8,33 +8,12 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "exits.h"
-#include "term.h"
-
 /* mosquitto computes this for every CONNECT under a known name, and serves nobody meanwhile: 10,000
  * take some 7 ms on a desktop. Its own default is 101. */
 #define ITERATIONS 10000
 #define SALT_BYTES 12 /* mosquitto refuses any other length */
 #define HASH_BYTES 64
 #define LETTERS    20
-
-int secret_read(const char *path, char into[SECRET_MAX])
-{
-    struct bytes text = {NULL, 0};
-    into[0] = '\0';
-    int code = files_read(path, &text);
-    size_t len = code == EXIT_OK ? strcspn((const char *)text.at, "\r\n") : 0;
-    if (code == EXIT_OK && (len == 0 || len >= SECRET_MAX))
-        code = fail(EXIT_INPUT,
-                    "the first line of %s is no password of 1 to %d bytes\nwrite one into it", path,
-                    SECRET_MAX - 1);
-    if (code == EXIT_OK) {
-        memcpy(into, text.at, len);
-        into[len] = '\0';
-    }
-    bytes_free(&text);
-    return code;
-}
 
 bool secret_make(char into[SECRET_MAX])
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Passwords: out of files, never out of argv, which everybody can read; made; hashed. */
+/* Passwords for brokers that ask for one: made, and hashed. pass.h reads them from files. */
 #ifndef TOOL_SECRET_H
 #define TOOL_SECRET_H
 
+#include "pass.h"
 #include "registry.h"
 
-#define SECRET_MAX 256 /* with NUL */
-
-/* The first line of a file: 1 to 255 bytes. EXIT_OK, or an error that was printed. */
-int secret_read(const char *path, char into[SECRET_MAX]);
+#define SECRET_MAX (PASS_MAX + 1)
 
 /* A new one of 100 random bits, 20 letters and digits that cannot be mixed up. False when the
  * system gives no random numbers. */

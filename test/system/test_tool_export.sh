@@ -26,6 +26,7 @@ init >/dev/null
 "$thimble" device enrol lamp pump >/dev/null
 "$thimble" user add olga --role operator --connections 2 >/dev/null
 "$thimble" user add vera >/dev/null
+"$thimble" user add vito >/dev/null
 
 # ---- the topics of older programs ----
 mac=240ac4000001
@@ -52,7 +53,7 @@ listen pump "mqtt_rx_$mac"
 listen vera "mqtt_tx_$mac"
 check "an operator's request arrives at the device" "$thimble" pub --as olga -t mqtt_rx_$mac -m '/?request=GetSensors' -q 1
 check "as it is" wait_for 3 grep -q "mqtt_rx_$mac /?request=GetSensors" "$scratch/lamp.got"
-check "a viewer's is refused (F6)" refused 6 "" "$thimble" pub --as vera -i vera -t mqtt_rx_$mac -m x -q 1
+check "a viewer's is refused (F6)" refused 6 "" "$thimble" pub --as vito -t mqtt_rx_$mac -m x -q 1
 check "another device hears none of it (F6)" not grep -q GetSensors "$scratch/pump.got"
 check "an operator's time for a zone is taken" "$thimble" pub --as olga -t irrigation/zone/on -m "1 60" -q 1
 check "another device answers for nobody (F6)" refused 6 "" "$thimble" pub --as pump -t mqtt_tx_$mac -m x -q 1

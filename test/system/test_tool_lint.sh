@@ -117,6 +117,27 @@ check "a pattern that lets everybody write (F6)" acl_finds 3 "neither %u nor %c"
 check "also where it does not say write" acl_finds 3 "neither %u nor %c" "pattern a/#"
 check "everything writable" acl_finds 3 "every topic" "topic readwrite #"
 check "a pattern to read is none of it" not acl_finds 3 "" "pattern read a/#"
+# ---- passwords ----
+printf '# one\nlamp:$7$101$c2FsdA==$aGFzaA==\n' >"$pki/passwords" && chmod 600 "$pki/passwords"
+with_passwords() { # [line of the password file]
+    write
+    sed -i "2apassword_file $pki/passwords" "$scratch/mosquitto.conf"
+    [ -z "${1:-}" ] || { cp "$pki/passwords" "$pki/plain"; echo "$1" >>"$pki/plain"; sed -i "s|passwords$|plain|" "$scratch/mosquitto.conf"; }
+}
+with_passwords
+check "a password file of hashes is none" lint
+with_passwords pump:water
+check "a password that is not hashed" sh -c "$thimble broker lint $scratch/mosquitto.conf | grep -q 'plain:3: a password stands here'"
+with_passwords
+chmod 644 "$pki/passwords"
+check "a password file for everybody" sh -c "$thimble broker lint $scratch/mosquitto.conf | grep -q ':3: everybody may read the passwords'"
+chmod 600 "$pki/passwords"
+echo "listener 1883 127.0.0.1" >>"$scratch/mosquitto.conf"
+check "a name with a password whose client id is not bound (F6)" sh -c \
+    "$thimble broker lint $scratch/mosquitto.conf | grep -q ':14: the client id is not bound: whoever has a password'"
+write
+check "what 2.1 calls deprecated, when asked for it" sh -c "$thimble broker lint --mosquitto 2.1 $scratch/mosquitto.conf |
+    grep -q \"3: 'acl_file' is deprecated since mosquitto 2.1\""
 write
 sed -i /crlfile/d "$scratch/mosquitto.conf"
 lint --json >"$scratch/lint.json"

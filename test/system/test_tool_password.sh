@@ -52,7 +52,7 @@ check "one that was chosen is taken from a file" sh -c \
 check "whoever has a certificate gets one as well" "$thimble" broker password pump --to "$scratch/pump.pw"
 check "--from and --to do not go together" refused 2 "leave one of them out" "$thimble" broker password pump \
     --from "$scratch/vera.pw" --to "$scratch/x"
-check "a file of nothing is no password" refused 3 "no password of 1" sh -c \
+check "a file of nothing is no password" refused 3 "no pass phrase of 1" sh -c \
     "echo >$scratch/nothing; $thimble broker password vera --from $scratch/nothing"
 
 # ---- the broker ----
