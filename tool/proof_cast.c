@@ -16,9 +16,10 @@
 #include "term.h"
 #include "text.h"
 
-#define LIFE_S    600
-#define ANSWER_MS 5000
-#define HURRY_MS  300 /* … once something went wrong */
+#define LIFE_S       600
+#define ANSWER_MS    5000
+#define HURRY_MS     300 /* … once something went wrong */
+#define SETTLE_TRIES 20
 
 #define DEVICE "prove.a"
 #define OTHER  "prove.b"
