@@ -97,6 +97,8 @@
       "Answers the requests of older sketches on mqtt_rx_<mac> and by HTTP.")                                                   \
     X(61, "http.lan", BOOL, 0, 0, NULL, "false", 0, RESTART,                                                                    \
       "Serves the page on the local network too; someone there could alter it under way.")                                     \
+    X(63, "ha.zones", CHOICE, 0, 0, "valve|switch", "valve", 0, NOW,                                                           \
+      "What Home Assistant shows a zone as.")                                                                                  \
     X(62, "ha.caller", TEXT, 0, 32, NULL, "", 0, RESTART,                                                                       \
       "User name of Home Assistant, for the topics it commands by; empty: no discovery.")
 /* clang-format on */

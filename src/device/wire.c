@@ -261,6 +261,8 @@ static enum th_error wire_mqtt(struct th_device *device)
         /* The broker keeps nothing for an absent device: a command that nobody waits for any more
          * must not act when it comes back (F11). What the device has to say waits in its outbox. */
         .clean_start = true,
+        /* A request that is too large gets an answer; it must not cost the connection. */
+        .large = &th_mqtt_large,
         .rx = config->rx,
         .rx_room = config->rx_room,
         .outbox = config->outbox,

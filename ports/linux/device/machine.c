@@ -150,7 +150,9 @@ static void set_config(struct machine *machine)
     th_requests_add(&machine->requests, th_sensor_methods(&machine->sensors));
     machine->services[0] = th_zone_service(&machine->zones);
     machine->services[1] = th_sensor_service(&machine->sensors);
+    th_discovery_init(&machine->discovery, &machine->zones, &machine->sensors);
     machine->services[2] = th_requests_service(&machine->requests);
+    machine->services[3] = th_discovery_service(&machine->discovery);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,

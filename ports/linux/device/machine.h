@@ -4,6 +4,7 @@
 #define TH_LINUX_DEVICE_MACHINE_H
 
 #include <thimble/device.h>
+#include <thimble/discovery.h>
 #include <thimble/linux.h>
 #include <thimble/linux_pins.h>
 #include <thimble/requests.h>
@@ -71,7 +72,8 @@ struct machine {
     struct th_zone_service zones;
     struct th_sensor_service sensors;
     struct th_sensor_reading readings[MACHINE_READINGS];
-    struct th_service services[3];
+    struct th_discovery discovery;
+    struct th_service services[4];
     _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
