@@ -122,22 +122,16 @@ enum th_error th_schedule_parse(struct th_span span,
 int64_t th_schedule_next(const struct th_schedule_entry *entry, const struct th_timezone *zone,
                          int64_t after_s)
 {
-    struct th_local_time local;
+    struct th_local_time start;
 
-    /* From the day before: a time that is passed over may start on the next. Days are counted at
-     * noon, which no change of offset moves to another day. */
-    th_timezone_local(zone, after_s - DAY_S, &local);
-    local.hour = 12;
-    int64_t noon_s = th_timezone_instant(zone, &local);
-    for (int day = 0; day < 10; day++) {
-        struct th_local_time start;
-
-        th_timezone_local(zone, noon_s + (int64_t)day * DAY_S, &start);
-        if ((entry->days >> start.weekday & 1) == 0)
+    /* From the day before: a time that is passed over may start on the next. */
+    th_timezone_local(zone, after_s - DAY_S, &start);
+    start.hour = (uint8_t)(entry->minute / 60);
+    start.minute = (uint8_t)(entry->minute % 60);
+    start.second = 0;
+    for (int day = 0; day < 10; day++, start.day++) {
+        if ((entry->days >> (start.weekday + day) % 7 & 1) == 0)
             continue;
-        start.hour = (uint8_t)(entry->minute / 60);
-        start.minute = (uint8_t)(entry->minute % 60);
-        start.second = 0;
         int64_t at_s = th_timezone_instant(zone, &start);
         if (at_s > after_s)
             return at_s;
