@@ -55,6 +55,33 @@ check "a bundle of another key is refused" sh -c "THIMBLE_HOME=$scratch/other; e
     $thimble trust sign --sequence 99 -o $scratch/alien.bundle >/dev/null && \
     ! $device --flash $flash --trust $scratch/alien.bundle 2>$scratch/alien && grep -q 'does not take' $scratch/alien"
 
+# Wi-Fi that is a file.
+air=$scratch/air
+printf 'ssid=garden\npass=other words\n' >"$air"
+check "it is told of a network" "$device" --flash "$flash" --set wifi.sta.ssid=garden --set "wifi.sta.pass=secret words" \
+    --set wifi.ap.fallback_s=2
+run_device lamp "$flash" --board wifi="$air"
+check "a wrong password is named" says lamp 'wifi: the network refuses us ("garden"); check wifi.sta.pass' 20
+end_device TERM
+printf 'ssid=garden\npass=secret words\n' >"$air"
+run_device lamp "$flash" --board wifi="$air"
+check "with the right one it joins" says lamp 'Wi-Fi garden, address 192.168.4.2' 30
+check "and connects" says lamp '^connected' 30
+check "and keeps the network" watched '"component":"settings","kept":true' 20
+echo gone=1 >>"$air"
+check "a network that goes away opens the access point" says lamp 'access point open' 30
+sed -i '/gone/d' "$air"
+check "which closes when it is back" says lamp 'access point closed' 90
+end_device TERM
+
+# R8: the counter of milliseconds wraps two seconds after the start.
+up_ms=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime)
+run_device lamp "$flash" --board counter=$(((4294967296 - up_ms % 4294967296 - 2000) % 4294967296))
+check "over the counter's wrap it connects (R8)" says lamp '^connected' 30
+sleep 3
+check "and stays" not grep -q 'again in' "$scratch/lamp.out"
+end_device TERM
+
 # kill -9 in the middle of trials, at seeded moments.
 RANDOM=7
 count=12
