@@ -164,7 +164,14 @@ static int check_request(struct home *home, const struct client *client, const s
                     "%s is refused: %s\nmake the request again, with the device's own key",
                     path.text, fault);
     x509_request_pin(request, pin);
-    if (registry_key_is_known(&home->registry, pin, paper->common_name, owner))
+    bool known = registry_key_is_known(&home->registry, pin, paper->common_name, owner);
+    if (known && client->own[0])
+        return fail(EXIT_INPUT,
+                    "the request for %s is refused: its key is the one of %s, for the device's "
+                    "life\nlet it ask under that name; or erase its birth key first: "
+                    "thimble-device --flash FILE --decommission",
+                    paper->common_name, owner);
+    if (known)
         return fail(EXIT_INPUT,
                     "%s is refused: its key is the one of %s, and a key has one owner\n"
                     "remove the copied key and run it again",

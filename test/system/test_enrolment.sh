@@ -193,6 +193,15 @@ check "decommission" said gone "$device" --flash "$scratch/lamp.flash" --decommi
 check "the birth key is gone too (I9)" secret nowhere "$scratch/birth.key" "$scratch/lamp.flash"
 check "and the set-up code (I9)" not text_on lamp "$code"
 
+# Another name needs another birth key.
+cp "$scratch/pump.flash" "$scratch/renamed.flash"
+ask fountain renamed
+check "a birth key keeps its name" refused 3 "its key is the one of pump.birth" "$thimble" device enrol --request "$outputs/fountain.request"
+said renamed "$device" --flash "$scratch/renamed.flash" --decommission
+ask fountain renamed
+check "until the device is decommissioned" answer fountain
+check "and a device of another name" take fountain renamed
+
 # Many at once.
 many=$scratch/many
 mkdir "$many"
