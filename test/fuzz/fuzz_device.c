@@ -14,7 +14,27 @@
 #include "ports/sim/flash.h"
 #include "ports/sim/sim_radio.h"
 
-#define FLASH (128u * 1024)
+#define KIB   1024u
+#define FLASH (32 * KIB)
+#define ERASE 512u
+
+/* As small as it goes: every start reads all of it. */
+static const struct th_flash_map map = {
+    "fuzz",
+    FLASH,
+    ERASE,
+    {
+        [TH_FLASH_BOOT_0] = {0, ERASE, 0},
+        [TH_FLASH_BOOT_1] = {ERASE, ERASE, 0},
+        [TH_FLASH_FACTORY] = {1 * KIB, 2 * KIB, KIB},
+        [TH_FLASH_LOG] = {4 * KIB, 8 * KIB, 4 * KIB},
+        [TH_FLASH_IDENTITY] = {12 * KIB, 8 * KIB, 4 * KIB},
+        [TH_FLASH_SLOT_A] = {20 * KIB, KIB, 0},
+        [TH_FLASH_SLOT_B] = {21 * KIB, KIB, 0},
+        [TH_FLASH_COPROC_NEW] = {22 * KIB, KIB, 0},
+        [TH_FLASH_COPROC_GOOD] = {23 * KIB, KIB, 0},
+    },
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -170,8 +190,8 @@ static void enrol(void)
     static uint8_t bundle[TH_TRUST_BUNDLE_MAX];
     struct th_identity_store identity;
 
-    sim_flash_init(&flash, (struct th_flash_geometry){FLASH, 1024, 4}, cells, weak, 1);
-    must(th_identity_open(&identity, &board, &th_flash_map_sim, 1) == TH_OK);
+    sim_flash_init(&flash, (struct th_flash_geometry){FLASH, ERASE, 4}, cells, weak, 1);
+    must(th_identity_open(&identity, &board, &map, 1) == TH_OK);
     must(th_identity_next_make(&identity, &crypto, &board, TH_SPAN("lamp")) == TH_OK);
     must(th_identity_enrol(&identity, th_span_of(chain, sizeof chain),
                            th_span_of(bundle, smallest_set(bundle))) == TH_OK);
@@ -183,13 +203,13 @@ static void put(uint8_t what, struct th_span bytes)
 {
     struct th_identity_store identity;
     struct th_log log;
-    struct th_log_region region = th_flash_map_region(&th_flash_map_sim, TH_FLASH_LOG);
+    struct th_log_region region = th_flash_map_region(&map, TH_FLASH_LOG);
 
     if (what <= TH_RECORD_PROVER) {
         if (th_log_mount(&log, &sim_flash_ops, &flash, region, 5) == TH_OK)
             th_log_write(&log, what, bytes);
     } else if (what <= 8) {
-        if (th_identity_open(&identity, &board, &th_flash_map_sim, 1) == TH_OK &&
+        if (th_identity_open(&identity, &board, &map, 1) == TH_OK &&
             th_identity_trust_put(&identity, bytes) == TH_OK && what == 8)
             th_identity_trust_promote(&identity);
     } else if (what == 9 && bytes.len > 2) {
@@ -214,7 +234,7 @@ static void start(void)
 
     config = (struct th_device_config){
         .board = &board,
-        .map = &th_flash_map_sim,
+        .map = &map,
         .crypto = &crypto,
         .tls = {&th_tls_openssl, &openssl},
         .session = session,
@@ -261,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (size == 0)
         return 0;
-    sim_flash_init(&flash, (struct th_flash_geometry){FLASH, 1024, 4}, cells, weak, 1);
+    sim_flash_init(&flash, (struct th_flash_geometry){FLASH, ERASE, 4}, cells, weak, 1);
     memcpy(cells, enrolled, FLASH);
     now = chance = (uint32_t)data[0] << 24;
     reason = (enum th_reset_reason)(data[0] % 5);
