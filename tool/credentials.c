@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
+
+#include <thimble/pem.h>
 
 #include "exits.h"
 #include "term.h"
@@ -18,104 +19,65 @@ static int refused(const char *path, enum th_error error)
     return fail(exits_of(error), "%s: %s\n%s", path, th_error_text(error), th_error_remedy(error));
 }
 
-static bool is_pem(const struct bytes *file)
-{
-    return strstr((const char *)file->at, "-----BEGIN ") != NULL;
-}
-
 /* ---- certificates ---- */
 
-static int keep(struct credentials_chain *chain, const char *path, const uint8_t *der, size_t len)
+/* The core's reader finds them; libcrypto must be able to read each to its end. */
+static bool is_certificate(struct th_span der)
 {
-    const unsigned char *at = der;
-    X509 *certificate = d2i_X509(NULL, &at, (long)len);
-    bool whole = certificate && at == der + len;
+    const unsigned char *at = der.at;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
+    bool whole = certificate && at == der.at + der.len;
     X509_free(certificate);
-    if (!whole)
-        return refused(path, TH_ERR_CERT_MALFORMED);
-    if (chain->count == CREDENTIALS_MAX)
-        return fail(exits_of(TH_ERR_FILE_TOO_LARGE),
+    ERR_clear_error();
+    return whole;
+}
+
+/* Decoded in place: what the file's bytes become is kept with the chain. */
+static int read_chain(struct credentials_chain *chain, const char *path)
+{
+    size_t count = CREDENTIALS_MAX;
+    int code = files_read(path, &chain->memory);
+    if (code != EXIT_OK)
+        return code;
+    /* One that begins and does not decode was cut; without one it is another kind of file. */
+    bool begins = strstr((const char *)chain->memory.at, "-----BEGIN CERTIFICATE-") != NULL;
+    enum th_error error =
+        th_pem_certificates(th_span_of(chain->memory.at, chain->memory.len), chain->memory.at,
+                            chain->memory.len, chain->at, &count);
+    if (error == TH_ERR_FILE_FORMAT && begins)
+        error = TH_ERR_CERT_MALFORMED;
+    for (size_t i = 0; error == TH_OK && i < count; i++) {
+        if (!is_certificate(chain->at[i]))
+            error = TH_ERR_CERT_MALFORMED;
+    }
+    chain->count = error == TH_OK ? (uint8_t)count : 0;
+    if (error == TH_ERR_FILE_TOO_LARGE)
+        return fail(exits_of(error),
                     "%s holds more than %d certificates, as a whole system's store does\n"
                     "thimble profile public HOST writes the one that HOST needs",
                     path, CREDENTIALS_MAX);
-    uint8_t *copy = malloc(len);
-    if (!copy)
-        return fail(EXIT_FAILED, "no memory\nend other programs");
-    memcpy(copy, der, len);
-    chain->at[chain->count++] = th_span_of(copy, len);
-    return EXIT_OK;
-}
-
-/* Other blocks are passed over: people keep key and certificate in one file. */
-static int each_pem(struct credentials_chain *chain, const char *path, BIO *memory)
-{
-    char *name = NULL, *header = NULL;
-    unsigned char *der = NULL;
-    long len = 0;
-    int code = EXIT_OK;
-    while (code == EXIT_OK && PEM_read_bio(memory, &name, &header, &der, &len) == 1) {
-        if (strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0)
-            code = keep(chain, path, der, (size_t)len);
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_clear_free(der, (size_t)len);
-    }
-    unsigned long error = ERR_peek_last_error();
-    bool at_end = ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
-    if (code != EXIT_OK)
-        return code;
-    if (!at_end)
-        return refused(path, TH_ERR_CERT_MALFORMED);
-    return chain->count ? EXIT_OK : refused(path, TH_ERR_FILE_FORMAT);
-}
-
-static int read_chain(struct credentials_chain *chain, const char *path)
-{
-    struct bytes file;
-    int code = files_read(path, &file);
-    if (code != EXIT_OK)
-        return code;
-    if (is_pem(&file)) {
-        BIO *memory = BIO_new_mem_buf(file.at, (int)file.len);
-        code = memory ? each_pem(chain, path, memory)
-                      : fail(EXIT_FAILED, "no memory\nend other programs");
-        BIO_free(memory);
-    } else {
-        code = file.at[0] == 0x30 ? keep(chain, path, file.at, file.len)
-                                  : refused(path, TH_ERR_FILE_FORMAT);
-    }
-    bytes_free(&file);
-    return code;
+    return error == TH_OK ? EXIT_OK : refused(path, error);
 }
 
 static void free_chain(struct credentials_chain *chain)
 {
-    for (uint8_t i = 0; i < chain->count; i++)
-        free((void *)(uintptr_t)chain->at[i].at);
+    bytes_free(&chain->memory);
     chain->count = 0;
 }
 
 /* ---- keys ---- */
 
-static int no_password(char *into, int room, int writing, void *user)
+static enum th_error decode_key(struct bytes *file, EVP_PKEY **out)
 {
-    (void)into;
-    (void)room;
-    (void)writing;
-    *(bool *)user = true; /* it asks, so it is encrypted */
-    return -1;
-}
-
-static EVP_PKEY *decode_key(const struct bytes *file, bool *encrypted)
-{
-    const unsigned char *at = file->at;
-    if (!is_pem(file))
-        return d2i_AutoPrivateKey(NULL, &at, (long)file->len);
-    BIO *memory = BIO_new_mem_buf(file->at, (int)file->len);
-    EVP_PKEY *key = memory ? PEM_read_bio_PrivateKey(memory, NULL, no_password, encrypted) : NULL;
-    BIO_free(memory);
-    return key;
+    struct th_span der;
+    enum th_error error =
+        th_pem_private_key(th_span_of(file->at, file->len), file->at, file->len, &der);
+    if (error != TH_OK)
+        return error;
+    const unsigned char *at = der.at;
+    *out = d2i_AutoPrivateKey(NULL, &at, (long)der.len);
+    ERR_clear_error();
+    return *out ? TH_OK : TH_ERR_FILE_FORMAT;
 }
 
 static bool is_p256(const EVP_PKEY *key)
@@ -154,13 +116,12 @@ static enum th_error key_fault(const struct credentials *credentials, EVP_PKEY *
 static int key_of_file(const char *path, EVP_PKEY **out)
 {
     struct bytes file;
-    bool encrypted = false;
     int code = files_read(path, &file);
     if (code != EXIT_OK)
         return code;
-    *out = decode_key(&file, &encrypted);
+    enum th_error error = decode_key(&file, out);
     bytes_free(&file);
-    return *out ? EXIT_OK : refused(path, encrypted ? TH_ERR_KEY_ENCRYPTED : TH_ERR_FILE_FORMAT);
+    return error == TH_OK ? EXIT_OK : refused(path, error);
 }
 
 static int read_key(struct credentials *credentials, const char *path)

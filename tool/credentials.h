@@ -15,6 +15,7 @@
 struct credentials_chain {
     struct th_span at[CREDENTIALS_MAX];
     uint8_t count;
+    struct bytes memory; /* what `at` points into */
 };
 
 struct credentials {
