@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole device: start-up, modes, trials, resets. Ids: C1–C5 (hostile time), I1, I5, I6, I9,
- * I11, R7, R8, T10, T11; each case names its own.
+ * I11, O14, R7, R8, T10, T11; each case names its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -256,6 +256,72 @@ static void when_the_broker_is_away_the_candidate_waits_for_it(void **state)
     assert_true(world_is_up(&world));
 }
 
+/* O14: what a newer version has stored outlives a change made by this one, kept or taken back. */
+static void settings_of_a_newer_version_are_kept(void **state)
+{
+    static const uint8_t newer[] = {0x60, 0xEA, 5, 0, 'n', 'e', 'w', 'e', 'r'};
+    uint8_t set[TH_SETTINGS_MAX];
+
+    (void)state;
+    enrolled(false);
+    size_t len = th_log_read(&world.device.log, TH_RECORD_SETTINGS, 0, set, sizeof set);
+    memcpy(set + len, newer, sizeof newer);
+    assert_int_equal(
+        th_log_write(&world.device.log, TH_RECORD_SETTINGS, th_span_of(set, len + sizeof newer)),
+        TH_OK);
+    assert_int_equal(world_try(&world, "", "mqtt.keep_alive", "30", NULL), TH_OK);
+    world_run(&world, MINUTE);
+    assert_string_equal(world_setting(&world, "mqtt.keep_alive"), "30");
+    assert_int_equal(world_try(&world, "", "mqtt.server", "nowhere.example", NULL), TH_OK);
+    world_run(&world, MINUTE);
+    len = th_log_read(&world.device.log, TH_RECORD_SETTINGS, 0, set, sizeof set);
+    assert_non_null(memmem(set, len, newer, sizeof newer));
+}
+
+/* ---- services ---- */
+
+static unsigned steps;
+
+static uint32_t count_step(void *ctx, struct th_device *device, uint32_t now_ms)
+{
+    (void)ctx;
+    (void)device;
+    (void)now_ms;
+    steps++;
+    return 1000;
+}
+
+static bool goes_on(void)
+{
+    unsigned before = steps;
+
+    world_run(&world, MINUTE);
+    return steps - before >= 58;
+}
+
+/* R7: without broker, without Wi-Fi, in configuration mode and in safe mode. */
+static void services_go_on_whatever_the_network_does(void **state)
+{
+    static const struct th_service_ops ops = {.step = count_step};
+    static const struct th_service service = {&ops, NULL};
+
+    (void)state;
+    world.config.services = &service;
+    world.config.service_count = 1;
+    world_start(&world, TH_RESET_POWER_ON);
+    assert_true(goes_on());
+    enrolled(false);
+    assert_true(goes_on());
+    th_sim_broker_stop(world.servers[0].broker);
+    assert_true(goes_on());
+    world.radio.gone = true;
+    assert_true(goes_on());
+    for (int i = 0; i < TH_DEVICE_CRASHES; i++)
+        world_start(&world, TH_RESET_CRASH);
+    assert_int_equal(th_device_mode(&world.device), TH_MODE_SAFE);
+    assert_true(goes_on());
+}
+
 /* ---- the proof ---- */
 
 static void with_an_agent_only_its_answer_proves(void **state)
@@ -465,6 +531,8 @@ int main(void)
         CASE(one_change_is_on_trial_at_a_time),
         CASE(a_trial_outlives_power_cuts_and_dies_of_crashes),
         CASE(when_the_broker_is_away_the_candidate_waits_for_it),
+        CASE(settings_of_a_newer_version_are_kept),
+        CASE(services_go_on_whatever_the_network_does),
         CASE(with_an_agent_only_its_answer_proves),
         CASE(the_user_who_made_the_change_proves_it_too),
         CASE(a_trial_never_resumes_a_session),
