@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -14,31 +15,32 @@
 
 /* ---- who asks ---- */
 
+/* '.' begins hidden files and numbers further connections; two users serve the broker. */
+static int is_person(const struct dirent *entry)
+{
+    return !strchr(entry->d_name, '.') && strcmp(entry->d_name, "agent") != 0 &&
+           strcmp(entry->d_name, "keeper") != 0;
+}
+
 /* The only user with files in the state directory; more than one is nobody. */
 static int only_user(const char *dir, char *into, size_t room)
 {
     struct home home = {.lock = -1};
-    int code = home_find(&home, dir), found = 0;
+    struct dirent **found;
+    int code = home_find(&home, dir);
 
+    into[0] = '\0';
     if (code != EXIT_OK)
         return code;
-    DIR *users = opendir(home_path(&home, "users").text);
-    if (!users)
+    int count = scandir(home_path(&home, "users").text, &found, is_person, alphasort);
+    if (count < 0)
         return EXIT_OK;
-    for (struct dirent *entry = readdir(users); entry; entry = readdir(users)) {
-        /* '.' begins hidden files and numbers further connections; these two serve the broker. */
-        if (strchr(entry->d_name, '.') || strcmp(entry->d_name, "agent") == 0 ||
-            strcmp(entry->d_name, "keeper") == 0)
-            continue;
-        size_t len = strlen(entry->d_name);
-        if (len >= room)
-            continue; /* no name of ours */
-        memcpy(into, entry->d_name, len + 1);
-        found++;
-    }
-    closedir(users);
-    if (found != 1)
-        into[0] = '\0';
+    size_t len = count == 1 ? strlen(found[0]->d_name) : room;
+    if (len < room) /* else it is no name of ours */
+        memcpy(into, found[0]->d_name, len + 1);
+    while (count > 0)
+        free(found[--count]);
+    free(found);
     return EXIT_OK;
 }
 
