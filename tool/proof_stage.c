@@ -13,7 +13,7 @@
 #include "term.h"
 #include "text.h"
 
-#define START_MS   10000
+#define START_MS   60000 /* for the rights of 10,000 devices mosquitto needs a second of its own */
 #define END_MS     10000
 #define RESTART_MS 60000
 #define LOOK_MS    20 /* how often our own broker's output is looked at */
