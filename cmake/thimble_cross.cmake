@@ -102,7 +102,8 @@ endfunction()
 function(thimble_image name script)
     cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
     add_executable(${name} ${arg_SOURCES})
-    set_target_properties(${name} PROPERTIES SUFFIX .elf LINK_DEPENDS ${script})
+    file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.ld)
+    set_target_properties(${name} PROPERTIES SUFFIX .elf LINK_DEPENDS "${scripts}")
     target_link_options(${name} PRIVATE -T ${script} -L${CMAKE_CURRENT_SOURCE_DIR}
         -Wl,--gc-sections -Wl,--no-warn-rwx-segments
         -Wl,-Map,$<TARGET_FILE_DIR:${name}>/${name}.map)
