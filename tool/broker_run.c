@@ -114,8 +114,8 @@ static void show_line(struct running *running, const char *line)
         up = strstr(line, "Reloading config");
     if (up && !running->up) {
         running->up = true;
-        tell_systemd();
         say("%sThe broker is up.%s Ctrl-C ends it.", term_out(TERM_BOLD), term_out(TERM_PLAIN));
+        tell_systemd();
     }
 }
 
