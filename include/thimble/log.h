@@ -39,6 +39,7 @@ struct th_log {
     uint32_t tail;        /* where the next mark goes, from the unit's begin */
     uint32_t erases;      /* of the unit in use */
     uint8_t unit;
+    bool tidied; /* all other units were erased since this one is in use */
     struct {
         uint32_t at; /* of its data, from the unit's begin; 0: none */
         uint16_t len;
@@ -74,8 +75,9 @@ size_t th_log_read(const struct th_log *log, uint8_t kind, uint32_t from, uint8_
 enum th_error th_log_replace(struct th_log *log, uint32_t keep, uint8_t kind,
                              struct th_span record);
 
-/* Erases what a cut replacement has left: every unit but the one in use that is not blank. For logs
- * whose records are secrets, after each mount. STORE: the flash fails. */
+/* Erases what a cut replacement has left: every unit but the one in use, unless that was done since
+ * this one is in use. For logs whose records are secrets, after each mount. STORE: the flash fails.
+ */
 enum th_error th_log_tidy(struct th_log *log);
 
 /* Forgets every kind not in `keep` (bit n: kind n) and erases all other units, so that what was

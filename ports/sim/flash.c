@@ -121,12 +121,24 @@ static struct th_flash_geometry flash_geometry(void *ctx)
     return flash->geometry;
 }
 
+/* By chance: all weak bits of one start read as ones, or as zeros, or each grain in its own way, or
+ * each bit. What turns a mark into one that was never there must have its turn as well. */
+static uint8_t reading_by_chance(const struct sim_flash *flash, uint32_t at)
+{
+    uint32_t seed = flash->restless ? flash->seed + flash->reads * 64 : flash->seed;
+    uint32_t way = mix(seed, 0xA5A5A5A5u) % 4;
+
+    if (way == 2)
+        way = mix(seed, ~(at / SIM_GRAIN)) % 3;
+    if (way < 2)
+        return sim_flash_reading(flash, at, way ? SIM_READS_ZEROS : SIM_READS_ONES);
+    return flash->cells[at] ^ (flash->weak[at] & (uint8_t)mix(seed, at));
+}
+
 static uint8_t byte_read(const struct sim_flash *flash, uint32_t at)
 {
-    uint8_t cell = flash->cells[at], weak = flash->weak[at];
-
     if (flash->readings == NULL)
-        return cell ^ (weak & random_byte(flash, at + (flash->restless ? flash->reads : 0) * 64));
+        return reading_by_chance(flash, at);
     return sim_flash_reading(flash, at, (enum sim_reading)flash->readings[at / SIM_GRAIN]);
 }
 

@@ -106,6 +106,7 @@ static bool begin_unit(struct th_log *log, uint8_t unit, uint32_t erases)
     log->nonce = header.nonce;
     log->erases = erases;
     log->tail = 2 * TH_LOG_GRAIN;
+    log->tidied = false;
     return true;
 }
 
@@ -183,6 +184,7 @@ static void adopt(struct th_log *log, uint8_t unit, const struct unit_header *he
     log->erases = header->erases;
     log->sequence = scan->sequence;
     log->tail = scan->end;
+    log->tidied = scan->tidied;
     for (uint8_t k = 0; k < TH_LOG_KINDS; k++) {
         log->newest[k].at = scan->newest[k].at;
         log->newest[k].len = scan->newest[k].len;
@@ -344,12 +346,19 @@ size_t th_log_read(const struct th_log *log, uint8_t kind, uint32_t from, uint8_
 
 /* ---- forgetting ---- */
 
+/* That it is done is noted: an erase that was cut may read as if it had ended, and its cells still
+ * give away what they held. Where the note cannot be written the next start erases once more. */
 static bool erase_others(struct th_log *log)
 {
+    const struct mark mark = {.type = MARK_TIDIED, .sequence = log->sequence};
+
     for (uint8_t unit = 0; unit < log->region.units; unit++) {
         if (unit != log->unit && !erase_unit(log, unit))
             return false;
     }
+    log->tidied = true;
+    if (log->tail + TH_LOG_GRAIN <= log->unit_size)
+        log_mark_program(log, &mark);
     return true;
 }
 
@@ -362,34 +371,9 @@ enum th_error th_log_replace(struct th_log *log, uint32_t keep, uint8_t kind, st
     return change_unit(log, keep, kind, record) && erase_others(log) ? TH_OK : TH_ERR_STORE;
 }
 
-static bool unit_blank(const struct th_log *log, uint8_t unit, bool *blank)
-{
-    *blank = false;
-    for (uint32_t at = 0; at < log->unit_size; at += TH_LOG_GRAIN) {
-        uint8_t grain[TH_LOG_GRAIN];
-
-        if (!log_read(log, unit, at, grain, sizeof grain))
-            return false;
-        for (size_t i = 0; i < sizeof grain; i++) {
-            if (grain[i] != 0xFF)
-                return true;
-        }
-    }
-    *blank = true;
-    return true;
-}
-
 enum th_error th_log_tidy(struct th_log *log)
 {
-    for (uint8_t unit = 0; unit < log->region.units; unit++) {
-        bool blank = true;
-
-        if (unit == log->unit)
-            continue;
-        if (!unit_blank(log, unit, &blank) || (!blank && !erase_unit(log, unit)))
-            return TH_ERR_STORE;
-    }
-    return TH_OK;
+    return log->tidied || erase_others(log) ? TH_OK : TH_ERR_STORE;
 }
 
 enum th_error th_log_wipe(struct th_log *log, uint32_t keep)

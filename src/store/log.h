@@ -12,6 +12,7 @@ enum mark_type {
     MARK_RECORD = 0xB1,   /* a record follows it */
     MARK_SETTLED = 0xC3,  /* all before it counts */
     MARK_COMPLETE = 0xE5, /* the unit holds all newest records of the one before */
+    MARK_TIDIED = 0x99,   /* all other units have been erased since this one was begun */
 };
 
 struct mark {
@@ -54,6 +55,7 @@ bool log_data_crc(const struct th_log *log, uint8_t unit, uint32_t at, uint32_t 
 /* What one pass over a unit finds. */
 struct log_scan {
     bool complete;        /* it may be used: its COMPLETE mark is there and settled */
+    bool tidied;          /* there is a TIDIED mark */
     uint32_t complete_at; /* of the COMPLETE mark; 0: none */
     bool loose;           /* its last record is whole but not settled; `loose_*` say which */
     uint8_t loose_kind;

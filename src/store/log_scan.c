@@ -48,6 +48,8 @@ static void take_mark(struct pass *pass, const struct mark *mark, uint32_t at)
         if (mark->sequence != pass->sequence)
             pass->pending = false; /* a start found it broken and decided against it */
         settle(pass);
+    } else if (mark->type == MARK_TIDIED) {
+        pass->out->tidied = true;
     }
 }
 

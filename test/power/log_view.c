@@ -101,7 +101,8 @@ static bool mark_at(const struct unit *unit, uint32_t at, const uint8_t *raw, st
 {
     uint8_t bind[8];
 
-    if (raw[0] != MARK_RECORD && raw[0] != MARK_SETTLED && raw[0] != MARK_COMPLETE)
+    if (raw[0] != MARK_RECORD && raw[0] != MARK_SETTLED && raw[0] != MARK_COMPLETE &&
+        raw[0] != MARK_TIDIED)
         return false;
     for (int i = 0; i < 4; i++) {
         bind[i] = (uint8_t)(unit->nonce >> 8 * i);
