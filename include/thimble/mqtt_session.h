@@ -49,7 +49,13 @@ struct th_mqtt {
 
     uint8_t state, stream_state;
     uint8_t todo;              /* bits: what is waiting to be sent */
-    uint8_t flags;             /* bits: what is known about this connection */
+    bool blocked;              /* the stream had no room for one of them */
+    bool present;              /* the broker had a session */
+    bool resending;            /* the walk through the outbox repeats what was sent before */
+    bool repeat;               /* the packet half sent gets DUP */
+    bool pinged;               /* PINGREQ waits for PINGRESP */
+    bool reauth;               /* we began a re-authentication */
+    bool more;                 /* th_mqtt_next() stopped to be fair, not for lack of work */
     uint8_t owed, owed_reason; /* first byte of the acknowledgement owed */
     uint8_t rx_mode, rx_qos;
 };

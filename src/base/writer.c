@@ -6,6 +6,11 @@
 void th_write(struct th_writer *writer, const uint8_t *bytes, size_t len)
 {
     writer->total += (uint32_t)len;
+    if (writer->sink != NULL) {
+        if (len > 0 && !writer->failed)
+            writer->failed = !writer->sink(writer->ctx, (struct th_span){bytes, len});
+        return;
+    }
     if (writer->skip >= len) { /* also when nothing is written from nowhere */
         writer->skip -= (uint32_t)len;
         return;

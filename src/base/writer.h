@@ -3,11 +3,13 @@
  * Writes a packet through a window: `skip` bytes of it went out before and are passed over, what
  * then fits between `at` and `end` is written, the rest is only counted. Encoding the same packet
  * again with a larger `skip` goes on where the last window ended, so that a packet of any size
- * leaves through a buffer of any size. A window of no size counts.
+ * leaves through a buffer of any size. A window of no size counts. With a sink every field goes
+ * there instead.
  */
 #ifndef TH_BASE_WRITER_H
 #define TH_BASE_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,9 @@ struct th_writer {
     uint8_t *at, *end;
     uint32_t skip;
     uint32_t total; /* of the packet so far, written or not */
+    bool (*sink)(void *ctx, struct th_span bytes);
+    void *ctx;
+    bool failed; /* the sink did not take a field; it gets no more */
 };
 
 void th_write(struct th_writer *writer, const uint8_t *bytes, size_t len);

@@ -13,7 +13,7 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
     bool begins = reason_code == 0x19;
     if (mqtt->state == TH_MQTT_IDLE || mqtt->state == TH_MQTT_CLOSING)
         return TH_ERR_NOT_CONNECTED;
-    bool running = mqtt->state == TH_MQTT_CONNECTING || (mqtt->flags & TH_FLAG_REAUTH) != 0;
+    bool running = mqtt->state == TH_MQTT_CONNECTING || mqtt->reauth;
     if (begins == running)
         return TH_ERR_BAD_STATE;
     const struct th_mqtt_property *method =
@@ -24,6 +24,6 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
         return TH_ERR_INVALID;
     enum th_error error = th_mqtt_send(mqtt, &body);
     if (error == TH_OK && begins)
-        mqtt->flags |= TH_FLAG_REAUTH;
+        mqtt->reauth = true;
     return error;
 }

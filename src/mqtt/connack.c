@@ -22,9 +22,9 @@ static void connected(struct th_mqtt *mqtt, bool present, struct th_mqtt_event *
     connack->resent_as_new = !present && connack->resent > 0;
     connack->limits = &mqtt->limits;
     if (present && !TH_WRONG(session_kept, true))
-        mqtt->flags |= TH_FLAG_PRESENT;
+        mqtt->present = true;
     if (connack->resent > 0 && !TH_WRONG(resend_on_reconnect, true)) {
-        mqtt->flags |= TH_FLAG_RESENDING;
+        mqtt->resending = true;
         th_mqtt_pump(mqtt);
     }
     event->kind = TH_MQTT_EVENT_CONNECTED;

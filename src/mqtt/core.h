@@ -34,19 +34,9 @@ enum th_packet {
 
 enum { /* th_mqtt.todo */
        TH_TODO_CONNECT = 1,
-       TH_TODO_PART = 2,    /* a packet is half sent */
-       TH_TODO_OWED = 4,    /* an acknowledgement */
-       TH_TODO_PUMP = 8,    /* the outbox holds something to send */
-       TH_TODO_BLOCKED = 16 /* the stream had no room for one of them */
-};
-
-enum {                        /* th_mqtt.flags */
-       TH_FLAG_PRESENT = 1,   /* the broker had a session */
-       TH_FLAG_RESENDING = 2, /* the walk through the outbox repeats what was sent before */
-       TH_FLAG_REPEAT = 4,    /* the packet half sent gets DUP */
-       TH_FLAG_PINGED = 8,    /* PINGREQ waits for PINGRESP */
-       TH_FLAG_REAUTH = 16,   /* we began a re-authentication */
-       TH_FLAG_MORE = 32      /* th_mqtt_next() stopped to be fair, not for lack of work */
+       TH_TODO_PART = 2, /* a packet is half sent */
+       TH_TODO_OWED = 4, /* an acknowledgement */
+       TH_TODO_PUMP = 8  /* the outbox holds something to send */
 };
 
 enum { TH_RX_PACKET, TH_RX_PAYLOAD, TH_RX_SKIP }; /* th_mqtt.rx_mode */
@@ -123,8 +113,9 @@ struct th_mqtt_version {
     /* CONNACK behind its code. */
     unsigned (*connack)(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
                         struct th_mqtt_event *event);
-    /* Why the broker does not take such a message, as it said in CONNACK; 0: it does. */
-    uint8_t (*refuses)(const struct th_mqtt *mqtt, unsigned qos, bool retain, uint32_t len);
+    /* Why the broker does not take a PUBLISH with that first byte and length, as it said in
+     * CONNACK; 0: it does. */
+    uint8_t (*refuses)(const struct th_mqtt *mqtt, uint8_t first, uint32_t len);
     /* What only 5.0 lets SUBSCRIBE ask for, and what its brokers may not offer. */
     enum th_error (*subscribe)(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
                                uint16_t count, const struct th_body *body);

@@ -85,35 +85,25 @@ static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *o
 
 /* ---- QoS 1 and 2 ---- */
 
-#define PIECE 64 /* of a head, on the stack on its way into the outbox */
-
-/* Into the outbox, piece by piece, with its topic in full. */
+/* Into the outbox, field by field, with its topic in full. */
 static bool store(struct th_mqtt *mqtt, const struct th_publish_out *out,
                   enum th_outbox_state state)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     const struct th_mqtt_publish *publish = out->publish;
-    bool streamed = publish->source != NULL;
-    uint32_t head = out->total - (uint32_t)payload_len(publish);
-    const struct th_outbox_entry entry = {.id = out->body.id,
-                                          .state = (uint8_t)state,
-                                          .qos = (uint8_t)publish->qos,
-                                          .len = streamed ? head : out->total,
-                                          .extra = streamed ? publish : NULL};
-    uint8_t piece[PIECE];
-    for (uint32_t done = 0; done < head;) {
-        struct th_writer writer = {.at = piece, .end = piece + sizeof piece, .skip = done};
-        if (head - done < sizeof piece)
-            writer.end = piece + (head - done);
-        th_mqtt_write_packet(&writer, mqtt, &out->body);
-        struct th_span bytes = {piece, (size_t)(writer.at - piece)};
-        if (!(done == 0 ? outbox->ops->add(outbox->ctx, &entry, bytes)
-                        : outbox->ops->append(outbox->ctx, bytes)))
-            return false;
-        done += (uint32_t)bytes.len;
+    struct th_outbox_entry entry = {.id = out->body.id,
+                                    .state = (uint8_t)state,
+                                    .qos = (uint8_t)publish->qos,
+                                    .len = out->total};
+    struct th_writer writer = {.sink = outbox->ops->append, .ctx = outbox->ctx};
+    if (publish->source != NULL) {
+        entry.len -= publish->source->len;
+        entry.extra = publish;
     }
-    return streamed || publish->payload.len == 0 ||
-           outbox->ops->append(outbox->ctx, publish->payload);
+    if (!outbox->ops->add(outbox->ctx, &entry, TH_SPAN("")))
+        return false;
+    th_mqtt_write_packet(&writer, mqtt, &out->body);
+    return !writer.failed;
 }
 
 /* True when this message may leave at once: nothing goes before it, and there is room, with an
@@ -154,7 +144,7 @@ static TH_APART enum th_error publish_any(struct th_mqtt *mqtt,
     enum th_error error = th_mqtt_publish_out(mqtt, publish, &out);
     const struct th_mqtt_version *version = mqtt->config->version;
     if (error == TH_OK && version->refuses != NULL && mqtt->state == TH_MQTT_CONNECTED) {
-        uint8_t reason = version->refuses(mqtt, (unsigned)publish->qos, publish->retain, out.total);
+        uint8_t reason = version->refuses(mqtt, out.body.first, out.total);
         if (reason != 0)
             error = reason == 0x95 ? TH_ERR_TOO_LARGE : TH_ERR_NOT_ALLOWED;
     }

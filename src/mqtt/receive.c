@@ -249,7 +249,7 @@ static unsigned on_pingresp(struct th_mqtt *mqtt, size_t len)
 {
     if (TH_RULE(packet_length, len > 0))
         return TH_MALFORMED;
-    mqtt->flags &= (uint8_t)~TH_FLAG_PINGED;
+    mqtt->pinged = false;
     if (TH_WRONG(session_while_connected, true))
         mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
     return TH_STEP_ON;

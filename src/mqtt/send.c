@@ -72,7 +72,7 @@ enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
 
 static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
 {
-    mqtt->todo |= TH_TODO_BLOCKED;
+    mqtt->blocked = true;
     return step;
 }
 
@@ -139,7 +139,7 @@ static unsigned send_from_outbox(struct th_mqtt *mqtt)
         outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, at, th_mqtt_room(mqtt));
     if (done == 0)
         return TH_BROKEN(TH_ERR_MQTT_STORE);
-    if (mqtt->out_at == 0 && (mqtt->flags & TH_FLAG_REPEAT) != 0) {
+    if (mqtt->out_at == 0 && mqtt->repeat) {
         *at |= 0x08;
         if (TH_WRONG(resend_same_id, true))
             at[5 + at[3]] ^= 0x40;
@@ -193,7 +193,7 @@ static uint8_t refusal(const struct th_mqtt *mqtt, const struct th_outbox_entry 
     if (version->refuses == NULL)
         return 0;
     outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1);
-    return version->refuses(mqtt, entry->qos, (first & 1) != 0, mqtt->out_total);
+    return version->refuses(mqtt, first, mqtt->out_total);
 }
 
 static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *entry,
@@ -210,10 +210,8 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
     uint8_t reason = refusal(mqtt, entry);
     if (reason != 0)
         return give_up(mqtt, entry->id, reason, event);
-    bool repeat = entry->state == TH_OUTBOX_PUBLISHED && (mqtt->flags & TH_FLAG_PRESENT) != 0;
-    mqtt->flags &= (uint8_t)~TH_FLAG_REPEAT;
-    if (TH_VALUE(dup_on_resend, repeat, false) || TH_VALUE(dup_only_on_resend, false, true))
-        mqtt->flags |= TH_FLAG_REPEAT;
+    bool repeat = entry->state == TH_OUTBOX_PUBLISHED && mqtt->present;
+    mqtt->repeat = TH_VALUE(dup_on_resend, repeat, false) || TH_WRONG(dup_only_on_resend, true);
     if (entry->state == TH_OUTBOX_QUEUED &&
         !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_PUBLISHED))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
@@ -229,10 +227,10 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     const struct th_outbox *outbox = &mqtt->config->outbox;
     struct th_outbox_entry entry, other;
     uint32_t before = mqtt->cursor;
-    bool resending = (mqtt->flags & TH_FLAG_RESENDING) != 0;
+    bool resending = mqtt->resending;
     if (!outbox->ops->next(outbox->ctx, &mqtt->cursor, &entry)) {
         mqtt->todo &= (uint8_t)~TH_TODO_PUMP;
-        mqtt->flags &= (uint8_t)~TH_FLAG_RESENDING;
+        mqtt->resending = false;
         return TH_STEP_ON;
     }
     if (!resending && entry.state != TH_OUTBOX_QUEUED)
@@ -251,7 +249,7 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         mqtt->cursor = before;
         return TH_STEP_WAIT;
     }
-    if ((mqtt->flags & TH_FLAG_PRESENT) == 0)
+    if (!mqtt->present)
         return give_up(mqtt, entry.id, 0, event);
     if (!send_ack(mqtt, TH_PUBREL, entry.id, 0)) {
         mqtt->cursor = before;
@@ -263,7 +261,7 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 
 unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    mqtt->todo &= (uint8_t)~TH_TODO_BLOCKED;
+    mqtt->blocked = false;
     if ((mqtt->todo & TH_TODO_CONNECT) != 0)
         return send_connect(mqtt);
     if ((mqtt->todo & TH_TODO_PART) != 0) {

@@ -108,7 +108,7 @@ static bool next_due(const struct th_mqtt *mqtt, uint32_t *due, enum th_error *l
         *late = TH_ERR_KEEP_ALIVE_WRITE;
     if (mqtt->state != TH_MQTT_CONNECTED)
         return true;
-    if ((mqtt->flags & TH_FLAG_PINGED) != 0) {
+    if (mqtt->pinged) {
         if (th_time_reached(mqtt->heard_ms, mqtt->since_ms))
             *due = mqtt->heard_ms + answer_ms;
         *late = TH_ERR_KEEP_ALIVE_TIMEOUT;
@@ -134,7 +134,7 @@ uint32_t th_mqtt_deadline(const struct th_mqtt *mqtt, uint32_t now_ms)
         return TH_FOREVER;
     /* Not yet begun, or something to do. A stream without room is neither: it waits for the peer.
      */
-    if (mqtt->tx_largest == 0 || mqtt->tx_at != mqtt->tx_base || (mqtt->flags & TH_FLAG_MORE) != 0)
+    if (mqtt->tx_largest == 0 || mqtt->tx_at != mqtt->tx_base || mqtt->more)
         return 0;
     return next_due(mqtt, &due, &late) ? th_time_until(now_ms, due) : TH_FOREVER;
 }
@@ -153,7 +153,7 @@ static unsigned watch_clock(struct th_mqtt *mqtt)
     *mqtt->tx_at++ = 0;
     if (TH_VALUE(keepalive_pingreq, false, true))
         mqtt->tx_at -= 2;
-    mqtt->flags |= TH_FLAG_PINGED;
+    mqtt->pinged = true;
     mqtt->since_ms = mqtt->now_ms;
     return TH_STEP_ON;
 }
@@ -230,7 +230,7 @@ static unsigned step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 
 bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    mqtt->flags &= (uint8_t)~TH_FLAG_MORE;
+    mqtt->more = false;
     if (mqtt->state == TH_MQTT_IDLE)
         return false;
     for (unsigned services = 0; services < SERVICES_MAX;) {
@@ -255,14 +255,14 @@ bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         /* Bytes that lie unread because an answer finds no room are no reason to go on: only the
          * peer can change that. */
         bool heard = (size_t)(mqtt->rx_end - mqtt->rx_at) > unread;
-        bool freed = (mqtt->todo & TH_TODO_BLOCKED) != 0 && th_mqtt_room(mqtt) > room;
+        bool freed = mqtt->blocked && th_mqtt_room(mqtt) > room;
         bool ended = mqtt->stream_state > TH_STREAM_OPEN;
         bool unread_at_end = ended && mqtt->rx_at != mqtt->rx_end;
         if (heard || unread_at_end || (freed && !ended))
             continue;
         return mqtt->stream_state > TH_STREAM_OPEN && end_of_stream(mqtt, event);
     }
-    mqtt->flags |= TH_FLAG_MORE;
+    mqtt->more = true;
     return false;
 }
 

@@ -172,13 +172,15 @@ static void write_properties(struct th_writer *writer, const struct th_mqtt *mqt
 
 /* ---- what the broker does not offer ---- */
 
-static uint8_t refuses(const struct th_mqtt *mqtt, unsigned qos, bool retain, uint32_t len)
+static uint8_t refuses(const struct th_mqtt *mqtt, uint8_t first, uint32_t len)
 {
     if (TH_RULE(packet_too_large_sent, len > mqtt->limits.maximum_packet_size))
         return 0x95;
-    if (TH_RULE(maximum_qos_sent, qos > mqtt->limits.maximum_qos))
+    if (TH_RULE(maximum_qos_sent, (first >> 1 & 3) > mqtt->limits.maximum_qos))
         return 0x9B;
-    return TH_RULE(retain_unavailable_sent, retain && !mqtt->limits.retain_available) ? 0x9A : 0;
+    return TH_RULE(retain_unavailable_sent, (first & 1) != 0 && !mqtt->limits.retain_available)
+               ? 0x9A
+               : 0;
 }
 
 static bool has_wildcard(struct th_span filter)
@@ -404,14 +406,14 @@ static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct t
     if (reader->failed || th_read_left(reader) > 0)
         return TH_MALFORMED;
     bool connecting = mqtt->state == TH_MQTT_CONNECTING;
-    bool asked = connecting || (mqtt->flags & TH_FLAG_REAUTH) != 0;
+    bool asked = connecting || mqtt->reauth;
     if (TH_RULE(auth_unasked, th_property_method(mqtt->config) == NULL) ||
         TH_RULE(reauth_by_server, !asked) ||
         TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
         !method_same(mqtt, ack->properties))
         return TH_PROTOCOL_ERROR;
     if (ack->reason_code == 0)
-        mqtt->flags &= (uint8_t)~TH_FLAG_REAUTH;
+        mqtt->reauth = false;
     mqtt->since_ms = connecting ? mqtt->now_ms : mqtt->since_ms;
     event->kind = TH_MQTT_EVENT_AUTH;
     return TH_STEP_EVENT;
