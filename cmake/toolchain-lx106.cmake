@@ -4,6 +4,8 @@ set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR lx106)
 set(CMAKE_C_COMPILER xtensa-lx106-elf-gcc)
 set(CMAKE_ASM_COMPILER xtensa-lx106-elf-gcc)
+set(CMAKE_AR xtensa-lx106-elf-gcc-ar)
+set(CMAKE_RANLIB xtensa-lx106-elf-gcc-ranlib)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 
 # -mlongcalls: flash and IRAM are farther apart than a call reaches; ports/lx106 takes it back for the

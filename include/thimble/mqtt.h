@@ -268,7 +268,8 @@ struct th_mqtt_filter {
 enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
                                 uint16_t count, const struct th_mqtt_property *properties,
                                 uint8_t property_count, uint16_t *id);
-enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *filters,
+/* Of each filter only its name counts. */
+enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
                                   uint16_t count, const struct th_mqtt_property *properties,
                                   uint8_t property_count, uint16_t *id);
 

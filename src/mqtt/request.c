@@ -6,17 +6,16 @@
 
 struct request {
     struct th_body body;
-    const struct th_mqtt_filter *filters; /* SUBSCRIBE */
-    const struct th_span *names;          /* UNSUBSCRIBE */
+    const struct th_mqtt_filter *filters;
     uint16_t count;
+    bool subscribe;
 };
 
-static uint8_t options(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
+static uint8_t options(const struct th_mqtt_filter *filter)
 {
-    unsigned options = (unsigned)filter->qos;
-    if (th_mqtt_is_5(mqtt))
-        options |= (filter->no_local ? 4u : 0) | (filter->retain_as_published ? 8u : 0) |
-                   (unsigned)filter->retain_handling << 4;
+    unsigned options = (unsigned)filter->qos | (filter->no_local ? 4u : 0) |
+                       (filter->retain_as_published ? 8u : 0) |
+                       (unsigned)filter->retain_handling << 4;
     return (uint8_t)TH_VALUE(subscribe_options_reserved, options, options | 0xC0);
 }
 
@@ -27,43 +26,54 @@ static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
     th_write_u16(writer, body->id);
     th_mqtt_write_properties(writer, mqtt, body);
     for (uint16_t i = 0; i < request->count; i++) {
-        bool subscribe = request->filters != NULL;
-        th_write_text(writer, subscribe ? request->filters[i].filter : request->names[i]);
-        if (subscribe)
-            th_write_u8(writer, options(mqtt, &request->filters[i]));
+        th_write_text(writer, request->filters[i].filter);
+        if (request->subscribe)
+            th_write_u8(writer, options(&request->filters[i]));
     }
 }
 
-/* At QoS 2 we must be able to remember identifiers. */
-static enum th_error check_filter(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
+/* 3.1.1 knows no option but QoS. At QoS 2 we must be able to remember identifiers. */
+static enum th_error check_options(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
 {
-    bool options = filter->no_local || filter->retain_as_published || filter->retain_handling != 0;
-    if (TH_RULE(subscribe_filter_utf8, !th_topic_filter_valid(filter->filter)) ||
-        TH_RULE(subscribe_options_value,
+    if (TH_RULE(subscribe_options_value,
                 filter->qos > TH_MQTT_QOS2 ||
                     filter->retain_handling > TH_MQTT_RETAINED_DO_NOT_SEND) ||
-        (options && !th_mqtt_is_5(mqtt)))
+        (options(filter) > TH_MQTT_QOS2 && !th_mqtt_is_5(mqtt)))
         return TH_ERR_INVALID;
     return filter->qos == TH_MQTT_QOS2 && mqtt->config->outbox.ops == NULL ? TH_ERR_NO_OUTBOX
                                                                            : TH_OK;
 }
 
-static enum th_error check_subscribe(const struct th_mqtt *mqtt, const struct request *request)
+static enum th_error check_request(const struct th_mqtt *mqtt, const struct request *request)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
-    for (uint16_t i = 0; i < request->count; i++) {
-        enum th_error error = check_filter(mqtt, &request->filters[i]);
-        if (error != TH_OK)
-            return error;
+    enum th_error error = TH_OK;
+    if (TH_RULE(subscribe_empty, TH_RULE(unsubscribe_empty, request->count == 0)) ||
+        request->count > 0x7FFF)
+        return TH_ERR_INVALID;
+    for (uint16_t i = 0; i < request->count && error == TH_OK; i++) {
+        const struct th_mqtt_filter *filter = &request->filters[i];
+        if (TH_RULE(subscribe_filter_utf8,
+                    TH_RULE(unsubscribe_filter_utf8, !th_topic_filter_valid(filter->filter))))
+            return TH_ERR_INVALID;
+        if (request->subscribe)
+            error = check_options(mqtt, filter);
     }
-    return version->subscribe == NULL
-               ? TH_OK
-               : version->subscribe(mqtt, request->filters, request->count, &request->body);
+    if (error == TH_OK && request->subscribe && version->subscribe != NULL)
+        error = version->subscribe(mqtt, request->filters, request->count, &request->body);
+    return error;
 }
 
 static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_t *id)
 {
     size_t slot = 0;
+    if (!th_mqtt_properties_allowed(mqtt,
+                                    request->subscribe ? TH_PLACE_SUBSCRIBE : TH_PLACE_UNSUBSCRIBE,
+                                    request->body.properties, request->body.property_count))
+        return TH_ERR_INVALID;
+    enum th_error error = check_request(mqtt, request);
+    if (error != TH_OK)
+        return error;
     if (TH_RULE(connect_first, TH_RULE(auth_holds_sending, mqtt->state != TH_MQTT_CONNECTED)))
         return TH_ERR_NOT_CONNECTED;
     if (TH_WRONG(receive_maximum_holds_publish_only,
@@ -76,11 +86,11 @@ static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_
     request->body.id = th_mqtt_new_id(mqtt);
     if (request->body.id == 0)
         return TH_ERR_QUOTA;
-    enum th_error error = th_mqtt_send(mqtt, &request->body);
+    error = th_mqtt_send(mqtt, &request->body);
     if (error != TH_OK)
         return error;
     mqtt->requests[slot].id = request->body.id;
-    mqtt->requests[slot].count = request->count | (request->names != NULL ? 0x8000 : 0);
+    mqtt->requests[slot].count = request->count | (request->subscribe ? 0 : 0x8000);
     if (id != NULL)
         *id = request->body.id;
     return TH_OK;
@@ -95,15 +105,12 @@ enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filte
                                        .property_count = property_count,
                                        .first = TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
                               .filters = filters,
-                              .count = count};
-    if (TH_RULE(subscribe_empty, count == 0) || count > 0x7FFF ||
-        !th_mqtt_properties_allowed(mqtt, TH_PLACE_SUBSCRIBE, properties, property_count))
-        return TH_ERR_INVALID;
-    enum th_error error = check_subscribe(mqtt, &request);
-    return error == TH_OK ? send(mqtt, &request, id) : error;
+                              .count = count,
+                              .subscribe = true};
+    return send(mqtt, &request, id);
 }
 
-enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *filters,
+enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
                                   uint16_t count, const struct th_mqtt_property *properties,
                                   uint8_t property_count, uint16_t *id)
 {
@@ -111,14 +118,7 @@ enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_span *fi
                                        .properties = properties,
                                        .property_count = property_count,
                                        .first = TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
-                              .names = filters,
+                              .filters = filters,
                               .count = count};
-    if (TH_RULE(unsubscribe_empty, count == 0) || count > 0x7FFF ||
-        !th_mqtt_properties_allowed(mqtt, TH_PLACE_UNSUBSCRIBE, properties, property_count))
-        return TH_ERR_INVALID;
-    for (uint16_t i = 0; i < count; i++) {
-        if (TH_RULE(unsubscribe_filter_utf8, !th_topic_filter_valid(filters[i])))
-            return TH_ERR_INVALID;
-    }
     return send(mqtt, &request, id);
 }

@@ -271,7 +271,6 @@ static void run(struct world *world)
 static void act(struct world *world)
 {
     static const struct th_mqtt_filter filter = {.filter = {(const uint8_t *)"a", 1}};
-    static const struct th_span name = {(const uint8_t *)"a", 1};
     switch (take(&world->script) % 12) {
     case 0: connect(world); break;
     case 1:
@@ -280,7 +279,7 @@ static void act(struct world *world)
     case 4:
     case 5: publish(world); break;
     case 6: th_mqtt_subscribe(&world->mqtt, &filter, 1, NULL, 0, NULL); break;
-    case 7: th_mqtt_unsubscribe(&world->mqtt, &name, 1, NULL, 0, NULL); break;
+    case 7: th_mqtt_unsubscribe(&world->mqtt, &filter, 1, NULL, 0, NULL); break;
     case 8: world->now_ms += take(&world->script) * 400u; break;
     case 9: world->fails_in = take(&world->script) % 8; break;
     case 10: th_mqtt_abandon(&world->mqtt); break;

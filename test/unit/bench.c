@@ -553,7 +553,7 @@ enum th_error subscribe(struct bench *bench, enum th_mqtt_qos qos, const char *f
 
 enum th_error unsubscribe(struct bench *bench, const char *filter, uint16_t *id)
 {
-    struct th_span one = th_span_str(filter);
+    struct th_mqtt_filter one = {.filter = th_span_str(filter)};
     enum th_error error = th_mqtt_unsubscribe(&bench->mqtt, &one, 1, NULL, 0, id);
     bench_run(bench);
     return error;

@@ -187,7 +187,7 @@ static void no_property_is_sent_where_it_does_not_belong(void **state)
     bench_connect(bench, false, "");
     assert_int_equal(publish_with(bench, TH_MQTT_QOS0, "a", &wrong, NULL), TH_ERR_INVALID);
     assert_int_equal(th_mqtt_subscribe(&bench->mqtt, &filter, 1, &wrong, 1, NULL), TH_ERR_INVALID);
-    assert_int_equal(th_mqtt_unsubscribe(&bench->mqtt, &filter.filter, 1, &wrong, 1, NULL),
+    assert_int_equal(th_mqtt_unsubscribe(&bench->mqtt, &filter, 1, &wrong, 1, NULL),
                      TH_ERR_INVALID);
     assert_int_equal(th_mqtt_disconnect(&bench->mqtt, 0, &wrong, 1), TH_ERR_INVALID);
     bench_run(bench);

@@ -82,7 +82,7 @@ static void a_subscribe_without_filters_is_not_sent(void **state)
 static void an_unsubscribe_without_filters_is_not_sent(void **state)
 {
     struct bench *bench = *state;
-    struct th_span filter = TH_SPAN("a");
+    struct th_mqtt_filter filter = {.filter = TH_SPAN("a")};
     bench_connect(bench, false, "");
     assert_int_equal(th_mqtt_unsubscribe(&bench->mqtt, &filter, 0, NULL, 0, NULL), TH_ERR_INVALID);
     bench_run(bench);
@@ -259,7 +259,7 @@ static void unsuback_has_a_code_for_each_filter(void **state)
     struct bench *bench = *state;
     static const char *const wrong[] = {"", "00", "00 11 00"};
     static const uint8_t codes[] = {0x11, 0x00};
-    struct th_span filters[] = {TH_SPAN("a"), TH_SPAN("b")};
+    struct th_mqtt_filter filters[] = {{.filter = TH_SPAN("a")}, {.filter = TH_SPAN("b")}};
     uint16_t id;
     for (size_t i = 0; i < 4; i++) {
         bench_connect(bench, false, "");
@@ -351,7 +351,7 @@ static void a_topic_with_nul_is_not_sent(void **state)
     bench_connect(bench, false, "");
     assert_int_equal(th_mqtt_publish(&bench->mqtt, &request, NULL), TH_ERR_INVALID);
     assert_int_equal(th_mqtt_subscribe(&bench->mqtt, &filter, 1, NULL, 0, NULL), TH_ERR_INVALID);
-    assert_int_equal(th_mqtt_unsubscribe(&bench->mqtt, &nul, 1, NULL, 0, NULL), TH_ERR_INVALID);
+    assert_int_equal(th_mqtt_unsubscribe(&bench->mqtt, &filter, 1, NULL, 0, NULL), TH_ERR_INVALID);
     bench_run(bench);
     expect_nothing_sent(bench);
 }

@@ -40,7 +40,7 @@ static void on_connected(struct th_mqtt *mqtt)
     static const struct th_mqtt_filter filters[] = {
         {.filter = {(const uint8_t *)"a/#", 3}, .qos = TH_MQTT_QOS1},
         {.filter = {(const uint8_t *)"b", 1}, .qos = TH_MQTT_QOS2}};
-    static const struct th_span gone = {(const uint8_t *)"c", 1};
+    static const struct th_mqtt_filter gone = {.filter = {(const uint8_t *)"c", 1}};
     struct th_mqtt_publish publish = {.topic = TH_SPAN("t"), .payload = TH_SPAN("x")};
     for (unsigned qos = 1; qos <= 2; qos++) {
         publish.qos = (enum th_mqtt_qos)qos;
