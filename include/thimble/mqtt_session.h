@@ -11,53 +11,55 @@
 #define TH_MQTT_REQUESTS_MAX 4 /* SUBSCRIBE and UNSUBSCRIBE unanswered at a time */
 
 struct th_mqtt {
-    /* Stays from connection to connection. */
+    /* Stays from connection to connection. What is used most stands first: small machines reach it
+     * with short instructions. */
     const struct th_mqtt_config *config;
     uint16_t last_id;  /* the packet identifier given out last */
     uint16_t ids_free; /* so many after it are known to be unused */
     bool session_over; /* the session of the last connection ended with it */
 
+    uint8_t state, stream_state; /* what follows begins anew with each connection */
+    uint8_t todo;                /* bits: what is waiting to be sent */
+    bool blocked;                /* the stream had no room for one of them */
+    bool present;                /* the broker had a session */
+    bool resending;              /* the walk through the outbox repeats what was sent before */
+    bool repeat;                 /* the packet half sent gets DUP */
+    bool pinged;                 /* PINGREQ waits for PINGRESP */
+    bool reauth;                 /* we began a re-authentication */
+    bool more;                   /* th_mqtt_next() stopped to be fair, not for lack of work */
+    uint8_t owed, owed_reason;   /* first byte of the acknowledgement owed */
+    uint8_t rx_mode, rx_qos;
+
+    uint16_t inflight; /* PUBLISH above QoS 0 on this connection */
+    uint16_t owed_id, rx_id, out_id;
+
     /* The stream's lent buffers: where they begin, where we stand, where they end. */
-    struct th_stream stream;
     uint8_t *tx_base, *tx_at, *tx_end;
     const uint8_t *rx_base, *rx_at, *rx_end;
+    struct th_stream stream;
     uint32_t tx_largest; /* the most room there ever was: the stream's empty buffer */
 
     uint32_t now_ms, sent_ms, heard_ms;
-    uint32_t since_ms;      /* CONNECT, PINGREQ or DISCONNECT waits since then */
-    uint32_t inbound_whole; /* the longest packet that the usual way takes in */
-    struct th_mqtt_limits limits;
-
-    /* Receiving: bytes put together in config->rx; of a streamed message, what is still to come and
-     * how much came. */
-    uint32_t rx_have, rx_left, rx_offset;
+    uint32_t since_ms; /* CONNECT, PINGREQ or DISCONNECT waits since then */
 
     /* A packet that leaves in parts: how much has left, where its payload begins, its length. */
     uint32_t out_at, out_head, out_total;
     const struct th_mqtt_publish *out_publish; /* its source's */
     uint32_t cursor;                           /* the walk through the outbox */
-    uint32_t aliases_sent;                     /* bit i: the broker knows alias i + 1 */
-
-    uint16_t inflight;               /* PUBLISH above QoS 0 on this connection */
     uint16_t inbound, inbound_acked; /* received ones, and those acknowledged since the last bytes
                                         left */
     uint16_t inbound_maximum;
-    uint16_t owed_id, rx_id, out_id;
+
+    /* Receiving: bytes put together in config->rx; of a streamed message, what is still to come and
+     * how much came. */
+    uint32_t rx_have, rx_left, rx_offset;
+
+    uint32_t inbound_whole; /* the longest packet that the usual way takes in */
+    uint32_t aliases_sent;  /* bit i: the broker knows alias i + 1 */
+    struct th_mqtt_limits limits;
     struct {
         uint16_t id, count; /* id 0: free; the top bit of count marks UNSUBSCRIBE */
     } requests[TH_MQTT_REQUESTS_MAX];
-
-    uint8_t state, stream_state;
-    uint8_t todo;              /* bits: what is waiting to be sent */
-    bool blocked;              /* the stream had no room for one of them */
-    bool present;              /* the broker had a session */
-    bool resending;            /* the walk through the outbox repeats what was sent before */
-    bool repeat;               /* the packet half sent gets DUP */
-    bool pinged;               /* PINGREQ waits for PINGRESP */
-    bool reauth;               /* we began a re-authentication */
-    bool more;                 /* th_mqtt_next() stopped to be fair, not for lack of work */
-    uint8_t owed, owed_reason; /* first byte of the acknowledgement owed */
-    uint8_t rx_mode, rx_qos;
 };
 
 #endif

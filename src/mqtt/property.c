@@ -5,67 +5,61 @@
 
 #include "base/utf8.h"
 
-enum type { NONE, BYTE, TWO, FOUR, VARINT, TEXT, BINARY, PAIR };
+/* The numbers by their width in bytes; three bytes there are not. */
+enum type { NONE, BYTE, TWO, VARINT, FOUR, TEXT, BINARY, PAIR };
 
+/* A row is a place's bit for each place where it may stand, and its type in three bits that no
+ * place needs: the four acknowledgements of PUBLISH are one place. */
+#define TYPE_AT     5
 #define IN(place)   (1u << (TH_PLACE_##place))
+#define OF(type)    ((unsigned)(type) << TYPE_AT)
 #define MESSAGE     (IN(PUBLISH) | IN(PUBLISH_IN) | IN(WILL))
-#define PUBACKS     (0xFu << 4) /* PUBACK, PUBREC, PUBREL, PUBCOMP */
+#define PUBACKS     (1u << 4)
 #define SUBACKS     (1u << 9 | 1u << 11)
 #define DISCONNECTS (IN(DISCONNECT) | IN(DISCONNECT_IN))
+#define EVERYWHERE  (0xFFFFu & ~OF(7))
 
-/* By identifier: its type, and where the application may give it or the broker may send it. What
+/* By identifier: where the application may give it or the broker may send it, and its type. What
  * the session writes itself (receive maximum and others in CONNECT, topic alias) is not for the
  * application to give. */
-static const struct {
-    uint16_t places;
-    uint8_t type;
-} table[] = {
-    [TH_MQTT_PAYLOAD_FORMAT] = {MESSAGE, BYTE},
-    [TH_MQTT_MESSAGE_EXPIRY] = {MESSAGE, FOUR},
-    [TH_MQTT_CONTENT_TYPE] = {MESSAGE, TEXT},
-    [TH_MQTT_RESPONSE_TOPIC] = {MESSAGE, TEXT},
-    [TH_MQTT_CORRELATION_DATA] = {MESSAGE, BINARY},
-    [TH_MQTT_SUBSCRIPTION_ID] = {IN(PUBLISH_IN) | IN(SUBSCRIBE), VARINT},
-    [TH_MQTT_SESSION_EXPIRY] = {IN(CONNACK) | IN(DISCONNECT), FOUR},
-    [TH_MQTT_ASSIGNED_CLIENT_ID] = {IN(CONNACK), TEXT},
-    [TH_MQTT_SERVER_KEEP_ALIVE] = {IN(CONNACK), TWO},
-    [TH_MQTT_AUTH_METHOD] = {IN(CONNECT) | IN(CONNACK) | IN(AUTH), TEXT},
-    [TH_MQTT_AUTH_DATA] = {IN(CONNECT) | IN(CONNACK) | IN(AUTH), BINARY},
-    [TH_MQTT_REQUEST_PROBLEM] = {IN(CONNECT), BYTE},
-    [TH_MQTT_WILL_DELAY] = {IN(WILL), FOUR},
-    [TH_MQTT_REQUEST_RESPONSE] = {IN(CONNECT), BYTE},
-    [TH_MQTT_RESPONSE_INFORMATION] = {IN(CONNACK), TEXT},
-    [TH_MQTT_SERVER_REFERENCE] = {IN(CONNACK) | IN(DISCONNECT_IN), TEXT},
-    [TH_MQTT_REASON_STRING] = {IN(CONNACK) | PUBACKS | SUBACKS | DISCONNECTS | IN(AUTH), TEXT},
-    [TH_MQTT_RECEIVE_MAXIMUM] = {IN(CONNACK), TWO},
-    [TH_MQTT_TOPIC_ALIAS_MAXIMUM] = {IN(CONNACK), TWO},
-    [TH_MQTT_TOPIC_ALIAS] = {IN(PUBLISH_IN), TWO},
-    [TH_MQTT_MAXIMUM_QOS] = {IN(CONNACK), BYTE},
-    [TH_MQTT_RETAIN_AVAILABLE] = {IN(CONNACK), BYTE},
-    [TH_MQTT_USER_PROPERTY] = {0xFFFF, PAIR},
-    [TH_MQTT_MAXIMUM_PACKET_SIZE] = {IN(CONNACK), FOUR},
-    [TH_MQTT_WILDCARD_AVAILABLE] = {IN(CONNACK), BYTE},
-    [TH_MQTT_SUBSCRIPTION_ID_AVAILABLE] = {IN(CONNACK), BYTE},
-    [TH_MQTT_SHARED_AVAILABLE] = {IN(CONNACK), BYTE},
+static const uint16_t table[] = {
+    [TH_MQTT_PAYLOAD_FORMAT] = MESSAGE | OF(BYTE),
+    [TH_MQTT_MESSAGE_EXPIRY] = MESSAGE | OF(FOUR),
+    [TH_MQTT_CONTENT_TYPE] = MESSAGE | OF(TEXT),
+    [TH_MQTT_RESPONSE_TOPIC] = MESSAGE | OF(TEXT),
+    [TH_MQTT_CORRELATION_DATA] = MESSAGE | OF(BINARY),
+    [TH_MQTT_SUBSCRIPTION_ID] = (IN(PUBLISH_IN) | IN(SUBSCRIBE)) | OF(VARINT),
+    [TH_MQTT_SESSION_EXPIRY] = (IN(CONNACK) | IN(DISCONNECT)) | OF(FOUR),
+    [TH_MQTT_ASSIGNED_CLIENT_ID] = IN(CONNACK) | OF(TEXT),
+    [TH_MQTT_SERVER_KEEP_ALIVE] = IN(CONNACK) | OF(TWO),
+    [TH_MQTT_AUTH_METHOD] = (IN(CONNECT) | IN(CONNACK) | IN(AUTH)) | OF(TEXT),
+    [TH_MQTT_AUTH_DATA] = (IN(CONNECT) | IN(CONNACK) | IN(AUTH)) | OF(BINARY),
+    [TH_MQTT_REQUEST_PROBLEM] = IN(CONNECT) | OF(BYTE),
+    [TH_MQTT_WILL_DELAY] = IN(WILL) | OF(FOUR),
+    [TH_MQTT_REQUEST_RESPONSE] = IN(CONNECT) | OF(BYTE),
+    [TH_MQTT_RESPONSE_INFORMATION] = IN(CONNACK) | OF(TEXT),
+    [TH_MQTT_SERVER_REFERENCE] = (IN(CONNACK) | IN(DISCONNECT_IN)) | OF(TEXT),
+    [TH_MQTT_REASON_STRING] = (IN(CONNACK) | PUBACKS | SUBACKS | DISCONNECTS | IN(AUTH)) | OF(TEXT),
+    [TH_MQTT_RECEIVE_MAXIMUM] = IN(CONNACK) | OF(TWO),
+    [TH_MQTT_TOPIC_ALIAS_MAXIMUM] = IN(CONNACK) | OF(TWO),
+    [TH_MQTT_TOPIC_ALIAS] = IN(PUBLISH_IN) | OF(TWO),
+    [TH_MQTT_MAXIMUM_QOS] = IN(CONNACK) | OF(BYTE),
+    [TH_MQTT_RETAIN_AVAILABLE] = IN(CONNACK) | OF(BYTE),
+    [TH_MQTT_USER_PROPERTY] = EVERYWHERE | OF(PAIR),
+    [TH_MQTT_MAXIMUM_PACKET_SIZE] = IN(CONNACK) | OF(FOUR),
+    [TH_MQTT_WILDCARD_AVAILABLE] = IN(CONNACK) | OF(BYTE),
+    [TH_MQTT_SUBSCRIPTION_ID_AVAILABLE] = IN(CONNACK) | OF(BYTE),
+    [TH_MQTT_SHARED_AVAILABLE] = IN(CONNACK) | OF(BYTE),
 };
 
 #define IDS (sizeof table / sizeof table[0])
 
-/* ---- values ---- */
-
-static unsigned check_byte(enum th_mqtt_property_id id)
+static enum type type_of(uint32_t id)
 {
-    bool broken =
-        TH_RULE(payload_format_value, id == TH_MQTT_PAYLOAD_FORMAT) ||
-        TH_RULE(maximum_qos_value, id == TH_MQTT_MAXIMUM_QOS) ||
-        TH_RULE(retain_available_value, id == TH_MQTT_RETAIN_AVAILABLE) ||
-        TH_RULE(wildcard_available_value, id == TH_MQTT_WILDCARD_AVAILABLE) ||
-        TH_RULE(subscription_id_available_value, id == TH_MQTT_SUBSCRIPTION_ID_AVAILABLE) ||
-        TH_RULE(shared_available_value, id == TH_MQTT_SHARED_AVAILABLE) ||
-        TH_RULE(request_information_value,
-                id == TH_MQTT_REQUEST_PROBLEM || id == TH_MQTT_REQUEST_RESPONSE);
-    return broken ? TH_PROTOCOL_ERROR : TH_STEP_ON;
+    return (enum type)(table[id] >> TYPE_AT & 7);
 }
+
+/* ---- values ---- */
 
 static unsigned check_zero(enum th_mqtt_property_id id)
 {
@@ -78,29 +72,41 @@ static unsigned check_zero(enum th_mqtt_property_id id)
     return broken ? TH_PROTOCOL_ERROR : TH_STEP_ON;
 }
 
+/* A byte is 0 or 1, whichever property it is. */
+static unsigned check_byte(enum th_mqtt_property_id id)
+{
+    bool spared =
+        TH_WRONG(payload_format_value, id == TH_MQTT_PAYLOAD_FORMAT) ||
+        TH_WRONG(maximum_qos_value, id == TH_MQTT_MAXIMUM_QOS) ||
+        TH_WRONG(retain_available_value, id == TH_MQTT_RETAIN_AVAILABLE) ||
+        TH_WRONG(wildcard_available_value, id == TH_MQTT_WILDCARD_AVAILABLE) ||
+        TH_WRONG(subscription_id_available_value, id == TH_MQTT_SUBSCRIPTION_ID_AVAILABLE) ||
+        TH_WRONG(shared_available_value, id == TH_MQTT_SHARED_AVAILABLE) ||
+        TH_WRONG(request_information_value,
+                 id == TH_MQTT_REQUEST_PROBLEM || id == TH_MQTT_REQUEST_RESPONSE);
+    return spared ? TH_STEP_ON : TH_PROTOCOL_ERROR;
+}
+
 static unsigned check_texts(const struct th_mqtt_property *property, enum type type)
 {
-    if (type == BINARY)
-        return TH_STEP_ON;
-    bool response = property->id == TH_MQTT_RESPONSE_TOPIC;
-    bool content = property->id == TH_MQTT_CONTENT_TYPE;
-    bool good = th_utf8_check(property->text, false);
-    if (TH_RULE(response_topic_utf8, response && !good) ||
-        TH_RULE(content_type_utf8, content && !good) ||
-        TH_RULE(string_pair_utf8,
-                type == PAIR && (!good || !th_utf8_check(property->value, false))) ||
-        (type == TEXT && !response && !content && !good))
+    enum th_mqtt_property_id id = property->id;
+    bool good = th_utf8_check(property->text, false) &&
+                (type != PAIR || th_utf8_check(property->value, false));
+    if (!good && !TH_WRONG(response_topic_utf8, id == TH_MQTT_RESPONSE_TOPIC) &&
+        !TH_WRONG(content_type_utf8, id == TH_MQTT_CONTENT_TYPE) &&
+        !TH_WRONG(string_pair_utf8, type == PAIR))
         return TH_MALFORMED;
-    if (TH_RULE(response_topic_wildcard, response && good && !th_utf8_check(property->text, true)))
+    if (TH_RULE(response_topic_wildcard,
+                good && id == TH_MQTT_RESPONSE_TOPIC && !th_utf8_check(property->text, true)))
         return TH_PROTOCOL_ERROR;
     return TH_STEP_ON;
 }
 
 static unsigned check_value(const struct th_mqtt_property *property)
 {
-    enum type type = (enum type)table[property->id].type;
+    enum type type = type_of(property->id);
     if (type >= TEXT)
-        return check_texts(property, type);
+        return type == BINARY ? TH_STEP_ON : check_texts(property, type);
     if (property->number == 0)
         return check_zero(property->id);
     return type == BYTE && property->number > 1 ? check_byte(property->id) : TH_STEP_ON;
@@ -109,9 +115,11 @@ static unsigned check_value(const struct th_mqtt_property *property)
 /* Known, allowed there, and new unless it may repeat. `seen` has a bit for each identifier. */
 static unsigned check_place(uint32_t id, enum th_place place, uint32_t seen[2])
 {
-    if (id >= IDS || table[id].type == NONE ||
+    if (place > 4 && place < 8)
+        place = (enum th_place)4;
+    if (id >= IDS || type_of(id) == NONE ||
         TH_RULE(property_not_allowed,
-                TH_RULE(disconnect_expiry_received, (table[id].places >> place & 1) == 0)))
+                TH_RULE(disconnect_expiry_received, (table[id] >> place & 1) == 0)))
         return TH_MALFORMED;
     bool repeats = id == TH_MQTT_USER_PROPERTY ||
                    (id == TH_MQTT_SUBSCRIPTION_ID && place == TH_PLACE_PUBLISH_IN);
@@ -124,42 +132,41 @@ static unsigned check_place(uint32_t id, enum th_place place, uint32_t seen[2])
 
 /* ---- inbound ---- */
 
-static void read_value(struct th_reader *reader, struct th_mqtt_property *out)
+/* The next property; false when there is none of that identifier, or it ends early. */
+static bool read_one(struct th_reader *reader, struct th_mqtt_property *out)
 {
-    switch ((enum type)table[out->id].type) {
-    case BYTE: out->number = th_read_u8(reader); break;
-    case TWO: out->number = th_read_u16(reader); break;
-    case FOUR: out->number = th_read_u32(reader); break;
-    case VARINT: out->number = th_read_varint(reader); break;
-    case PAIR:
+    uint32_t id = th_read_varint(reader);
+    *out = (struct th_mqtt_property){.number = 0};
+    if (id >= IDS || type_of(id) == NONE)
+        return false;
+    out->id = (enum th_mqtt_property_id)id;
+    enum type type = type_of(id);
+    if (type >= TEXT)
         out->text = th_read_text(reader);
+    else if (type == VARINT)
+        out->number = th_read_varint(reader);
+    else
+        for (unsigned i = 0; i < (unsigned)type; i++)
+            out->number = out->number << 8 | th_read_u8(reader);
+    if (type == PAIR)
         out->value = th_read_text(reader);
-        break;
-    case NONE:
-    case TEXT:
-    case BINARY: out->text = th_read_text(reader); break;
-    }
+    return TH_VALUE(property_length, !reader->failed, true);
 }
 
 unsigned th_property_read(struct th_reader *reader, enum th_place place, struct th_span *out)
 {
     uint32_t seen[2] = {0, 0};
-    uint32_t len = th_read_varint(reader);
-    *out = th_read(reader, len);
+    *out = th_read(reader, th_read_varint(reader));
     struct th_reader in = th_reader_of(*out);
     if (reader->failed)
         return TH_MALFORMED;
     while (th_read_left(&in) > 0) {
-        struct th_mqtt_property property = {.number = 1};
-        uint32_t id = th_read_varint(&in);
-        unsigned step = check_place(id, place, seen);
-        if (step != TH_STEP_ON)
-            return step;
-        property.id = (enum th_mqtt_property_id)id;
-        read_value(&in, &property);
-        if (TH_RULE(property_length, in.failed))
+        struct th_mqtt_property property;
+        if (!read_one(&in, &property))
             return TH_MALFORMED;
-        step = check_value(&property);
+        unsigned step = check_place((uint32_t)property.id, place, seen);
+        if (step == TH_STEP_ON)
+            step = check_value(&property);
         if (step != TH_STEP_ON)
             return step;
     }
@@ -172,16 +179,9 @@ bool th_mqtt_property_next(struct th_span properties, size_t *at, struct th_mqtt
 {
     struct th_reader reader = th_reader_of(properties);
     th_read(&reader, *at);
-    *out = (struct th_mqtt_property){.number = 0};
-    if (th_read_left(&reader) == 0)
-        return false;
-    uint32_t id = th_read_varint(&reader);
-    if (id >= IDS || table[id].type == NONE)
-        return false;
-    out->id = (enum th_mqtt_property_id)id;
-    read_value(&reader, out);
+    bool found = th_read_left(&reader) > 0 && read_one(&reader, out) && !reader.failed;
     *at = (size_t)(reader.at - properties.at);
-    return !reader.failed;
+    return found;
 }
 
 bool th_mqtt_property_find(struct th_span properties, enum th_mqtt_property_id id,
@@ -206,7 +206,7 @@ void th_property_store(const struct th_mqtt_property *property, uint8_t *into)
 {
     uint8_t byte = (uint8_t)property->number;
     uint16_t two = (uint16_t)property->number;
-    switch ((enum type)table[property->id].type) {
+    switch (type_of(property->id)) {
     case BYTE: *into = byte; break;
     case TWO: memcpy(into, &two, sizeof two); break;
     default: memcpy(into, &property->number, sizeof property->number); break;
@@ -217,12 +217,12 @@ void th_property_store(const struct th_mqtt_property *property, uint8_t *into)
 
 static bool fits(const struct th_mqtt_property *property)
 {
-    static const uint32_t most[] = {
-        [BYTE] = UINT8_MAX, [TWO] = UINT16_MAX, [FOUR] = UINT32_MAX, [VARINT] = TH_REMAINING_MAX};
-    enum type type = (enum type)table[property->id].type;
-    if (type < TEXT)
-        return property->number <= most[type];
-    return property->text.len <= UINT16_MAX && property->value.len <= UINT16_MAX;
+    enum type type = type_of(property->id);
+    if (type >= TEXT)
+        return property->text.len <= UINT16_MAX && property->value.len <= UINT16_MAX;
+    if (type == VARINT)
+        return property->number <= TH_REMAINING_MAX;
+    return type == FOUR || property->number >> 8 * (unsigned)type == 0;
 }
 
 bool th_property_allowed(enum th_place place, const struct th_mqtt_property *at, uint8_t count)
@@ -246,17 +246,18 @@ bool th_property_allowed(enum th_place place, const struct th_mqtt_property *at,
 void th_property_write_number(struct th_writer *writer, uint8_t id, uint32_t number)
 {
     th_write_u8(writer, id);
-    switch ((enum type)table[id].type) {
-    case BYTE: th_write_u8(writer, (uint8_t)number); break;
-    case TWO: th_write_u16(writer, (uint16_t)number); break;
-    case FOUR: th_write_u32(writer, number); break;
-    default: th_write_varint(writer, number); break;
+    unsigned width = type_of(id);
+    if (width == VARINT) {
+        th_write_varint(writer, number);
+        return;
     }
+    while (width-- > 0)
+        th_write_u8(writer, (uint8_t)(number >> 8 * width));
 }
 
 void th_property_write(struct th_writer *writer, const struct th_mqtt_property *property)
 {
-    enum type type = (enum type)table[property->id].type;
+    enum type type = type_of(property->id);
     if (type < TEXT) {
         th_property_write_number(writer, (uint8_t)property->id, property->number);
         return;

@@ -192,9 +192,9 @@ static bool code_valid(const struct th_mqtt *mqtt, uint8_t first, uint8_t code)
 static bool codes_valid(const struct th_mqtt *mqtt, uint8_t first, struct th_span codes)
 {
     for (size_t i = 0; i < codes.len; i++) {
-        bool valid = code_valid(mqtt, first, codes.at[i]);
-        if (TH_RULE(suback_code_reserved, first == TH_SUBACK && !valid) ||
-            TH_RULE(unsuback_code_reserved, first == TH_UNSUBACK && !valid))
+        if (!code_valid(mqtt, first, codes.at[i]) &&
+            !TH_WRONG(suback_code_reserved, first == TH_SUBACK) &&
+            !TH_WRONG(unsuback_code_reserved, first == TH_UNSUBACK))
             return false;
     }
     return true;

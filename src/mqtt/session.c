@@ -49,7 +49,7 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
     const struct th_mqtt_version *version = config->version;
     struct th_mqtt_limits *limits = &mqtt->limits;
     uint16_t inflight = TH_VALUE(send_quota_per_connection, 0, mqtt->inflight);
-    memset(&mqtt->stream, 0, sizeof *mqtt - offsetof(struct th_mqtt, stream));
+    memset(&mqtt->state, 0, sizeof *mqtt - offsetof(struct th_mqtt, state));
     mqtt->inflight = inflight;
     mqtt->stream = stream;
     mqtt->now_ms = mqtt->sent_ms = mqtt->heard_ms = mqtt->since_ms = now_ms;

@@ -288,15 +288,11 @@ static unsigned read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_p
         step = read_properties(mqtt, reader, place, &out->properties);
     if (step != TH_STEP_ON)
         return step;
-    bool valid = code_valid(first, out->reason_code);
-    if (TH_RULE(puback_code, first == TH_PUBACK && !valid) ||
-        TH_RULE(pubrec_code, first == TH_PUBREC && !valid) ||
-        TH_RULE(pubrel_code, first == TH_PUBREL && !valid) ||
-        TH_RULE(pubcomp_code, first == TH_PUBCOMP && !valid) ||
-        TH_RULE(disconnect_code, first == TH_DISCONNECT && !valid) ||
-        TH_RULE(auth_code, first == TH_AUTH && !valid))
-        return TH_PROTOCOL_ERROR;
-    return TH_STEP_ON;
+    bool spared =
+        TH_WRONG(puback_code, first == TH_PUBACK) || TH_WRONG(pubrec_code, first == TH_PUBREC) ||
+        TH_WRONG(pubrel_code, first == TH_PUBREL) || TH_WRONG(pubcomp_code, first == TH_PUBCOMP) ||
+        TH_WRONG(disconnect_code, first == TH_DISCONNECT) || TH_WRONG(auth_code, first == TH_AUTH);
+    return code_valid(first, out->reason_code) || spared ? TH_STEP_ON : TH_PROTOCOL_ERROR;
 }
 
 static unsigned on_ack(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
