@@ -36,6 +36,13 @@ extern const struct th_mqtt_version th_mqtt_v5;
 struct th_mqtt_large;
 extern const struct th_mqtt_large th_mqtt_large;
 
+/* ---- likewise, of 5.0: aliases from the broker, enhanced authentication ---- */
+
+struct th_mqtt_alias_in;
+extern const struct th_mqtt_alias_in th_mqtt_alias_in;
+struct th_mqtt_auth_steps;
+extern const struct th_mqtt_auth_steps th_mqtt_auth_steps;
+
 /* ---- configuration: lives and stays unchanged as long as the session ---- */
 
 #define TH_MQTT_KEEP_ALIVE_DEFAULT_S  60
@@ -82,18 +89,24 @@ struct th_mqtt_config {
                                         request/response information, authentication */
     uint8_t property_count;
 
+    /* &th_mqtt_auth_steps where `properties` name an authentication method (else INVALID). NULL: a
+     * broker that asks for a step breaks the protocol. */
+    const struct th_mqtt_auth_steps *auth;
+
     uint8_t *rx;    /* where packets are put together that arrive in pieces */
     size_t rx_room; /* at least 64. A message whose packet is at most this long is one event */
-    const struct th_mqtt_large *large; /* &th_mqtt_large: a larger one comes as BEGIN, CHUNK…, END,
-                       each chunk rx_room long but the last, and payloads may come from a source.
-                       NULL: a larger one ends the connection with MEMORY_PACKET */
+    /* &th_mqtt_large: a larger one comes as BEGIN, CHUNK…, END, each chunk rx_room long but the
+     * last, and payloads may come from a source. NULL: it ends the connection with MEMORY_PACKET.
+     */
+    const struct th_mqtt_large *large;
     struct th_outbox outbox; /* {NULL, NULL}: QoS 0 only, inbound QoS 2 refused at subscription */
 
-    const struct th_mqtt_alias *aliases; /* 5.0, outbound; the broker may allow fewer */
-    uint8_t alias_count;                 /* at most 32 */
-    uint8_t *alias_rx;                   /* 5.0, inbound: memory for the topics of the aliases */
-    size_t alias_rx_room;                /* the sum of (topic length + 2) it can hold */
-    uint16_t alias_rx_maximum;           /* announced Topic Alias Maximum; 0: none */
+    const struct th_mqtt_alias *aliases;     /* 5.0, outbound; the broker may allow fewer */
+    uint8_t alias_count;                     /* at most 32 */
+    const struct th_mqtt_alias_in *alias_in; /* &th_mqtt_alias_in, where any are announced */
+    uint8_t *alias_rx;         /* 5.0, inbound: memory for the topics of the aliases */
+    size_t alias_rx_room;      /* the sum of (topic length + 2) it can hold */
+    uint16_t alias_rx_maximum; /* announced Topic Alias Maximum; 0: none */
 };
 
 /* ---- what the broker allows, in force on a connection ---- */

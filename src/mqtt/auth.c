@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* AUTH as we send it (5.0 §3.15). */
+/* Enhanced authentication (5.0 §3.15, §4.12): configured by name, and linked by it. */
 #include "mqtt/property.h"
+
+/* ---- out ---- */
 
 enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
                            const struct th_mqtt_property *properties, uint8_t property_count)
 {
-    const struct th_body body = {.write = th_mqtt_write_farewell,
-                                 .properties = properties,
-                                 .property_count = property_count,
-                                 .first = TH_AUTH,
-                                 .reason = reason_code};
+    struct th_body body = {.write = th_mqtt_write_farewell,
+                           .properties = properties,
+                           .property_count = property_count,
+                           .first = TH_AUTH,
+                           .reason = reason_code};
     bool begins = reason_code == 0x19;
     if (mqtt->state == TH_MQTT_IDLE || mqtt->state == TH_MQTT_CLOSING)
         return TH_ERR_NOT_CONNECTED;
@@ -18,6 +20,7 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
         return TH_ERR_BAD_STATE;
     const struct th_mqtt_property *method =
         TH_VALUE(reauth, th_property_method(mqtt->config), begins ? NULL : properties);
+    body.more = method;
     if (!th_mqtt_is_5(mqtt) || TH_RULE(auth_without_method, method == NULL) ||
         TH_RULE(auth_answer_code, !begins && reason_code != 0x18) ||
         !th_mqtt_properties_allowed(mqtt, TH_PLACE_AUTH, properties, property_count))
@@ -27,3 +30,44 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
         mqtt->reauth = true;
     return error;
 }
+
+/* ---- in ---- */
+
+/* What the broker says is what CONNECT named: the same method, or none. */
+static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
+{
+    const struct th_mqtt_property *ours = th_property_method(mqtt->config);
+    struct th_mqtt_property theirs;
+    bool named = th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs);
+    if (ours == NULL)
+        return !TH_RULE(auth_unasked, named);
+    if (!named)
+        return TH_VALUE(auth_method_missing, false, true);
+    return !TH_RULE(auth_method_same, !th_span_equal(ours->text, theirs.text));
+}
+
+static unsigned receive(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
+{
+    struct th_mqtt_ack *ack = &event->u.ack;
+    *ack = (struct th_mqtt_ack){.id = 0};
+    unsigned step = th_mqtt_read_reason(mqtt, TH_AUTH, TH_PLACE_AUTH, reader, ack);
+    if (step != TH_STEP_ON)
+        return step;
+    if (reader->failed || th_read_left(reader) > 0)
+        return TH_MALFORMED;
+    bool connecting = mqtt->state == TH_MQTT_CONNECTING;
+    bool asked = connecting || mqtt->reauth;
+    if (TH_RULE(auth_unasked, th_property_method(mqtt->config) == NULL) ||
+        TH_RULE(reauth_by_server, !asked) ||
+        TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
+        !method_same(mqtt, ack->properties))
+        return TH_PROTOCOL_ERROR;
+    if (ack->reason_code == 0)
+        mqtt->reauth = false;
+    mqtt->since_ms = connecting ? mqtt->now_ms : mqtt->since_ms;
+    event->kind = TH_MQTT_EVENT_AUTH;
+    return TH_STEP_EVENT;
+}
+
+const struct th_mqtt_auth_steps th_mqtt_auth_steps = {.method_same = method_same,
+                                                      .receive = receive};

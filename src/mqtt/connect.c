@@ -46,7 +46,9 @@ static bool memory_valid(const struct th_mqtt_config *config)
         if (!th_topic_name_valid(config->aliases[i].topic))
             return false;
     }
-    return config->alias_rx_room >= 2 * (size_t)config->alias_rx_maximum;
+    return config->alias_rx_maximum == 0 ||
+           (config->alias_in != NULL &&
+            config->alias_rx_room >= 2 * (size_t)config->alias_rx_maximum);
 }
 
 enum th_error th_mqtt_init(struct th_mqtt *mqtt, const struct th_mqtt_config *config)

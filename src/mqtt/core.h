@@ -62,6 +62,7 @@ struct th_body {
     /* Writes the packet behind its remaining length. */
     void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
     const struct th_mqtt_property *properties; /* the application's; the session adds its own */
+    const struct th_mqtt_property *more;       /* AUTH: the method, before them */
     uint8_t property_count;
     uint8_t first;  /* byte of the packet; 0: a will's properties */
     uint8_t alias;  /* PUBLISH: names it; 0: none */
@@ -94,7 +95,8 @@ struct th_mqtt_version {
     /* How many messages above QoS 0 the broker may send at a time. */
     uint16_t (*receive_maximum)(const struct th_mqtt_config *config);
     /* May these go out there? */
-    bool (*allowed)(enum th_place place, const struct th_mqtt_property *at, uint8_t count);
+    bool (*allowed)(const struct th_mqtt *mqtt, enum th_place place,
+                    const struct th_mqtt_property *at, uint8_t count);
     /* Property length and properties. */
     void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
     /* Takes property length and properties from the reader; a step. */
@@ -138,6 +140,22 @@ struct th_mqtt_large {
     /* The next bytes of one with a source, where there is room; a step, WAIT when there are none.
      */
     unsigned (*send)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
+};
+
+/* What aliases need that the broker gives. */
+struct th_mqtt_alias_in {
+    /* Learns message->topic as that alias, or fills it in from there; a step. */
+    unsigned (*resolve)(const struct th_mqtt_config *config, uint32_t alias,
+                        struct th_mqtt_message *message);
+};
+
+/* What enhanced authentication needs. */
+struct th_mqtt_auth_steps {
+    /* What the broker says is what CONNECT named: the same method, or none. */
+    bool (*method_same)(const struct th_mqtt *mqtt, struct th_span properties);
+    /* AUTH from the broker; a step. */
+    unsigned (*receive)(struct th_mqtt *mqtt, struct th_reader *reader,
+                        struct th_mqtt_event *event);
 };
 
 static inline bool th_mqtt_is_5(const struct th_mqtt *mqtt)
@@ -186,10 +204,16 @@ uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mq
                               const struct th_body *body);
 /* Its length, 0 where that is more than any packet may have. */
 uint32_t th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body);
-/* All of it into the room that is there. */
-void th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body);
-/* As much of it as there is room for, from mqtt->out_at on; returns its whole length. */
-uint32_t th_mqtt_put_window(struct th_mqtt *mqtt, const struct th_body *body);
+/* As much of it as there is room for, from `*from` on, which moves on; returns its whole length. */
+uint32_t th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body, uint32_t *from);
+
+/* All of it into room that is there. */
+static inline void th_mqtt_put_whole(struct th_mqtt *mqtt, const struct th_body *body)
+{
+    uint32_t from = 0;
+    th_mqtt_put(mqtt, body, &from);
+}
+
 /* All of it into the stream's room, or an error and nothing. */
 enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body);
 /* Makes room for `len` bytes in one piece: AGAIN, or TOO_LARGE when there never is so much. */
@@ -236,6 +260,13 @@ bool th_mqtt_inbound_known(const struct th_mqtt *mqtt);
 unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos);
 /* Moves bytes into config->rx until `want` of them stand there. */
 bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want);
+
+/* ---- v5.c ---- */
+
+/* The reason code and properties that acknowledgements, DISCONNECT and AUTH may leave out; a step.
+ */
+unsigned th_mqtt_read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_place place,
+                             struct th_reader *reader, struct th_mqtt_ack *out);
 
 /* ---- publish.c ---- */
 

@@ -136,7 +136,7 @@ static unsigned send_large(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     } else {
         struct th_publish_out out;
         th_mqtt_publish_out(mqtt, mqtt->out_publish, &out);
-        th_mqtt_put_window(mqtt, &out.body);
+        th_mqtt_put(mqtt, &out.body, &mqtt->out_at);
     }
     if (step != TH_STEP_ON || mqtt->out_at < mqtt->out_total || mqtt->out_id != 0)
         return step;

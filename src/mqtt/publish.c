@@ -37,12 +37,15 @@ enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mq
                                   struct th_publish_out *out)
 {
     const struct th_mqtt_config *config = mqtt->config;
-    *out = (struct th_publish_out){.body = {.write = write_publish,
-                                            .properties = publish->properties,
-                                            .property_count = publish->property_count,
-                                            .first = first_byte(publish)},
-                                   .publish = publish,
-                                   .topic = publish->topic};
+    out->body.write = write_publish;
+    out->body.properties = publish->properties;
+    out->body.more = NULL;
+    out->body.property_count = publish->property_count;
+    out->body.first = first_byte(publish);
+    out->body.alias = 0;
+    out->body.id = 0;
+    out->publish = publish;
+    out->topic = publish->topic;
     if (publish->qos > TH_MQTT_QOS2 || publish->alias > config->alias_count ||
         (publish->source != NULL && config->large == NULL))
         return TH_ERR_INVALID;
@@ -128,7 +131,7 @@ static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *o
         *id = out->body.id;
     if (leaves) {
         shorten(mqtt, out);
-        th_mqtt_put(mqtt, &out->body);
+        th_mqtt_put_whole(mqtt, &out->body);
         left(mqtt, out);
         mqtt->inflight++;
     } else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0) {

@@ -15,7 +15,7 @@ bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
                                 const struct th_mqtt_property *at, uint8_t count)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
-    return count == 0 || (version->allowed != NULL && version->allowed(place, at, count));
+    return count == 0 || (version->allowed != NULL && version->allowed(mqtt, place, at, count));
 }
 
 /* ---- whole packets ---- */
@@ -52,11 +52,13 @@ enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
     return len > mqtt->tx_largest ? TH_ERR_TOO_LARGE : TH_ERR_AGAIN;
 }
 
-void th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body)
+uint32_t th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body, uint32_t *from)
 {
-    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end};
-    th_mqtt_write_packet(&writer, mqtt, body);
+    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = *from};
+    uint32_t len = th_mqtt_write_packet(&writer, mqtt, body);
+    *from += (uint32_t)(writer.at - mqtt->tx_at);
     mqtt->tx_at = writer.at;
+    return len;
 }
 
 enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
@@ -66,7 +68,7 @@ enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
         return TH_ERR_TOO_LARGE;
     enum th_error error = th_mqtt_make_room(mqtt, len);
     if (error == TH_OK)
-        th_mqtt_put(mqtt, body);
+        th_mqtt_put_whole(mqtt, body);
     return error;
 }
 
@@ -74,15 +76,6 @@ static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
 {
     mqtt->blocked = true;
     return step;
-}
-
-uint32_t th_mqtt_put_window(struct th_mqtt *mqtt, const struct th_body *body)
-{
-    struct th_writer writer = {.at = mqtt->tx_at, .end = mqtt->tx_end, .skip = mqtt->out_at};
-    uint32_t len = th_mqtt_write_packet(&writer, mqtt, body);
-    mqtt->out_at += (uint32_t)(writer.at - mqtt->tx_at);
-    mqtt->tx_at = writer.at;
-    return len;
 }
 
 /* CONNECT may be larger than the stream's room: it leaves window by window. */
@@ -93,7 +86,7 @@ static unsigned send_connect(struct th_mqtt *mqtt)
                                  .properties = config->properties,
                                  .property_count = config->property_count,
                                  .first = TH_CONNECT};
-    if (th_mqtt_put_window(mqtt, &body) > mqtt->out_at)
+    if (th_mqtt_put(mqtt, &body, &mqtt->out_at) > mqtt->out_at)
         return blocked(mqtt, TH_STEP_ON);
     mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
     return TH_STEP_ON;

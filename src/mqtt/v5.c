@@ -89,19 +89,6 @@ static bool asked_for(const struct th_mqtt *mqtt, enum th_mqtt_property_id id, u
     return (given != NULL ? given->number : otherwise) != 0;
 }
 
-/* What the broker says is what CONNECT named: the same method, or none. */
-static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
-{
-    const struct th_mqtt_property *ours = th_property_method(mqtt->config);
-    struct th_mqtt_property theirs;
-    bool named = th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &theirs);
-    if (ours == NULL)
-        return !TH_RULE(auth_unasked, named);
-    if (!named)
-        return TH_VALUE(auth_method_missing, false, true);
-    return !TH_RULE(auth_method_same, !th_span_equal(ours->text, theirs.text));
-}
-
 static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *reader,
                                 enum th_place place, struct th_span *out)
 {
@@ -125,6 +112,16 @@ static uint16_t receive_maximum(const struct th_mqtt_config *config)
     if (maximum == 0 && outbox->ops != NULL)
         maximum = outbox->ops->inbound_room(outbox->ctx);
     return maximum > 0 ? maximum : UINT16_MAX;
+}
+
+/* A method is of no use without what takes its steps. */
+static bool allowed(const struct th_mqtt *mqtt, enum th_place place,
+                    const struct th_mqtt_property *at, uint8_t count)
+{
+    if (place == TH_PLACE_CONNECT && mqtt->config->auth == NULL &&
+        th_property_method(mqtt->config) != NULL)
+        return false;
+    return th_property_allowed(place, at, count);
 }
 
 static void write_own(struct th_writer *writer, enum th_mqtt_property_id id, uint32_t number)
@@ -152,9 +149,8 @@ static void write_each(struct th_writer *writer, const struct th_mqtt *mqtt,
 {
     if (body->first == TH_CONNECT)
         write_announced(writer, mqtt);
-    if (body->first == TH_AUTH &&
-        TH_VALUE(auth_without_method, true, th_property_method(mqtt->config) != NULL))
-        th_property_write(writer, th_property_method(mqtt->config));
+    if (body->more != NULL)
+        th_property_write(writer, body->more);
     write_own(writer, TH_MQTT_TOPIC_ALIAS, body->alias);
     for (uint8_t i = 0; i < body->property_count; i++)
         th_property_write(writer, &body->properties[i]);
@@ -223,32 +219,6 @@ static void shorten(const struct th_mqtt *mqtt, struct th_publish_out *out)
         out->topic.len = 0;
 }
 
-/* Topics stand in config->alias_rx one behind the other in the order of their aliases, each behind
- * two bytes of length; 0 is an alias not given yet. */
-static uint8_t *alias_at(const struct th_mqtt_config *config, uint32_t alias)
-{
-    uint8_t *at = config->alias_rx;
-    while (--alias > 0)
-        at += 2 + (at[0] << 8 | at[1]);
-    return at;
-}
-
-static unsigned store_alias(const struct th_mqtt_config *config, uint32_t alias,
-                            struct th_span topic)
-{
-    uint8_t *at = alias_at(config, alias);
-    uint8_t *end = alias_at(config, config->alias_rx_maximum + 1u);
-    size_t before = (size_t)(at[0] << 8 | at[1]);
-    size_t used = (size_t)(end - config->alias_rx);
-    if (used - before + topic.len > config->alias_rx_room)
-        return TH_BROKEN(TH_ERR_MEMORY_ALIAS);
-    memmove(at + 2 + topic.len, at + 2 + before, (size_t)(end - at) - 2 - before);
-    at[0] = (uint8_t)(topic.len >> 8);
-    at[1] = (uint8_t)topic.len;
-    memcpy(at + 2, topic.at, topic.len);
-    return TH_STEP_ON;
-}
-
 static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
                            struct th_mqtt_message *message)
 {
@@ -267,18 +237,13 @@ static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
     uint32_t maximum = config->alias_rx_maximum - TH_VALUE(alias_accept_all, 0u, 1u);
     if (TH_RULE(alias_not_announced, TH_RULE(alias_too_large_received, alias > maximum)))
         return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS);
-    if (message->topic.len > 0)
-        return store_alias(config, alias, message->topic);
-    const uint8_t *at = alias_at(config, alias);
-    message->topic = (struct th_span){at + 2, (size_t)(at[0] << 8 | at[1])};
-    return TH_RULE(alias_unknown, message->topic.len == 0) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
+    return config->alias_in->resolve(config, alias, message);
 }
 
 /* ---- packets ---- */
 
-/* The reason code and properties that acknowledgements, DISCONNECT and AUTH may leave out. */
-static unsigned read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_place place,
-                            struct th_reader *reader, struct th_mqtt_ack *out)
+unsigned th_mqtt_read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_place place,
+                             struct th_reader *reader, struct th_mqtt_ack *out)
 {
     unsigned step = TH_STEP_ON;
     if (th_read_left(reader) > 0)
@@ -298,7 +263,7 @@ static unsigned read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_p
 static unsigned on_ack(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                        struct th_mqtt_ack *out)
 {
-    return read_reason(mqtt, first, (enum th_place)(first >> 4), reader, out);
+    return th_mqtt_read_reason(mqtt, first, (enum th_place)(first >> 4), reader, out);
 }
 
 /* The end with the broker's own words. */
@@ -347,6 +312,15 @@ static void take_limits(struct th_mqtt *mqtt, struct th_span properties)
         mqtt->limits.keep_alive_s = ours.keep_alive_s;
 }
 
+/* The method is the one we named, or there is none. */
+static bool method_right(const struct th_mqtt *mqtt, struct th_span properties)
+{
+    struct th_mqtt_property method;
+    if (mqtt->config->auth != NULL)
+        return mqtt->config->auth->method_same(mqtt, properties);
+    return !th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &method);
+}
+
 static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
                            struct th_mqtt_event *event)
 {
@@ -357,7 +331,7 @@ static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader 
     if (step != TH_STEP_ON)
         return step;
     if (TH_RULE(connack_code_reserved, !code_valid(TH_CONNACK, code)) ||
-        (code == 0 && !method_same(mqtt, properties)) ||
+        (code == 0 && !method_right(mqtt, properties)) ||
         TH_RULE(response_info_unasked,
                 !asked_for(mqtt, TH_MQTT_REQUEST_RESPONSE, 0) &&
                     th_mqtt_property_find(properties, TH_MQTT_RESPONSE_INFORMATION, &property)))
@@ -371,7 +345,7 @@ static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader 
     bool assigned = event->u.connack.client_id.len > 0;
     if (TH_RULE(assigned_client_id_missing, config->client_id.len == 0 && !assigned))
         return TH_PROTOCOL_ERROR;
-    /* Aliases end with their connection [MQTT-3.3.2-7]. */
+    /* They end with their connection [MQTT-3.3.2-7]. */
     if (config->alias_rx_maximum > 0 && TH_VALUE(alias_per_connection, true, false))
         memset(config->alias_rx, 0, 2 * (size_t)config->alias_rx_maximum);
     return TH_STEP_ON;
@@ -381,7 +355,7 @@ static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
                               struct th_mqtt_event *event)
 {
     struct th_mqtt_ack ack = {.id = 0};
-    unsigned step = read_reason(mqtt, TH_DISCONNECT, TH_PLACE_DISCONNECT_IN, reader, &ack);
+    unsigned step = th_mqtt_read_reason(mqtt, TH_DISCONNECT, TH_PLACE_DISCONNECT_IN, reader, &ack);
     if (step != TH_STEP_ON)
         return step;
     if (reader->failed || th_read_left(reader) > 0)
@@ -392,40 +366,21 @@ static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
                     TH_STEP_ON);
 }
 
-static unsigned on_auth(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
-{
-    struct th_mqtt_ack *ack = &event->u.ack;
-    *ack = (struct th_mqtt_ack){.id = 0};
-    unsigned step = read_reason(mqtt, TH_AUTH, TH_PLACE_AUTH, reader, ack);
-    if (step != TH_STEP_ON)
-        return step;
-    if (reader->failed || th_read_left(reader) > 0)
-        return TH_MALFORMED;
-    bool connecting = mqtt->state == TH_MQTT_CONNECTING;
-    bool asked = connecting || mqtt->reauth;
-    if (TH_RULE(auth_unasked, th_property_method(mqtt->config) == NULL) ||
-        TH_RULE(reauth_by_server, !asked) ||
-        TH_RULE(auth_code, connecting && ack->reason_code == 0) ||
-        !method_same(mqtt, ack->properties))
-        return TH_PROTOCOL_ERROR;
-    if (ack->reason_code == 0)
-        mqtt->reauth = false;
-    mqtt->since_ms = connecting ? mqtt->now_ms : mqtt->since_ms;
-    event->kind = TH_MQTT_EVENT_AUTH;
-    return TH_STEP_EVENT;
-}
-
+/* DISCONNECT or AUTH. */
 static unsigned on_other(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                          struct th_mqtt_event *event)
 {
-    return first == TH_AUTH ? on_auth(mqtt, reader, event) : on_disconnect(mqtt, reader, event);
+    if (first != TH_AUTH)
+        return on_disconnect(mqtt, reader, event);
+    return mqtt->config->auth != NULL ? mqtt->config->auth->receive(mqtt, reader, event)
+                                      : TH_PROTOCOL_ERROR;
 }
 
 const struct th_mqtt_version th_mqtt_v5 = {
     .level = 5,
     .inflight_maximum = UINT16_MAX,
     .receive_maximum = receive_maximum,
-    .allowed = th_property_allowed,
+    .allowed = allowed,
     .write = write_properties,
     .read = read_properties,
     .ack = on_ack,

@@ -163,9 +163,42 @@ static void a_configuration_that_cannot_work_is_refused(void **state)
     config.alias_rx_maximum = 100;
     config.alias_rx_room = 199;
     assert_int_equal(th_mqtt_init(&mqtt, &config), TH_ERR_CONFIG);
+    config.alias_rx_room = 200;
+    assert_int_equal(th_mqtt_init(&mqtt, &config), TH_OK);
+    config.alias_in = NULL;
+    assert_int_equal(th_mqtt_init(&mqtt, &config), TH_ERR_CONFIG);
     config = bench->config;
     config.alias_count = 33;
     assert_int_equal(th_mqtt_init(&mqtt, &config), TH_ERR_CONFIG);
+}
+
+/* Enhanced authentication is linked by who names it. */
+static void a_method_without_what_takes_its_steps_is_refused(void **state)
+{
+    struct bench *bench = *state;
+    struct th_mqtt mqtt;
+    const struct th_mqtt_property method = {.id = TH_MQTT_AUTH_METHOD, .text = TH_SPAN("m")};
+    struct th_mqtt_config config = bench->config;
+    config.version = &th_mqtt_v5;
+    config.properties = &method;
+    config.property_count = 1;
+    assert_int_equal(th_mqtt_init(&mqtt, &config), TH_OK);
+    config.auth = NULL;
+    assert_int_equal(th_mqtt_init(&mqtt, &config), TH_ERR_INVALID);
+}
+
+static void without_enhanced_authentication_auth_ends_the_connection(void **state)
+{
+    struct bench *bench = *state;
+    bench->config.auth = NULL;
+    bench_connect(bench, false, "");
+    broker_sends(bench, "F0 00");
+    expect_violation(bench, TH_ERR_MQTT_PROTOCOL, 0x82);
+    bench_again(bench);
+    bench_start(bench);
+    next_connect(bench);
+    broker_sends(bench, "20 07 00 00 04 15 0001 'm'");
+    expect_violation(bench, TH_ERR_MQTT_PROTOCOL, 0x82);
 }
 
 static void calls_that_do_not_fit_the_state_say_so(void **state)
@@ -213,6 +246,8 @@ int main(void)
         BOTH(what_was_shown_is_acknowledged_before_disconnect),
         BOTH(keep_alive_outlives_the_wrap_of_the_counter),
         BOTH(a_configuration_that_cannot_work_is_refused),
+        ONLY_5(a_method_without_what_takes_its_steps_is_refused),
+        ONLY_5(without_enhanced_authentication_auth_ends_the_connection),
         BOTH(calls_that_do_not_fit_the_state_say_so),
         BOTH(without_an_outbox_there_is_qos_0_only),
     };

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Topic aliases that the broker gives (5.0 §3.3.2.3.4): configured by name, and linked by it. */
+#include "mqtt/core.h"
+
+/* Topics stand in config->alias_rx one behind the other in the order of their aliases, each behind
+ * two bytes of length; 0 is an alias not given yet. */
+static uint8_t *alias_at(const struct th_mqtt_config *config, uint32_t alias)
+{
+    uint8_t *at = config->alias_rx;
+    while (--alias > 0)
+        at += 2 + (at[0] << 8 | at[1]);
+    return at;
+}
+
+static unsigned store_alias(const struct th_mqtt_config *config, uint32_t alias,
+                            struct th_span topic)
+{
+    uint8_t *at = alias_at(config, alias);
+    uint8_t *end = alias_at(config, config->alias_rx_maximum + 1u);
+    size_t before = (size_t)(at[0] << 8 | at[1]);
+    size_t used = (size_t)(end - config->alias_rx);
+    if (used - before + topic.len > config->alias_rx_room)
+        return TH_BROKEN(TH_ERR_MEMORY_ALIAS);
+    memmove(at + 2 + topic.len, at + 2 + before, (size_t)(end - at) - 2 - before);
+    at[0] = (uint8_t)(topic.len >> 8);
+    at[1] = (uint8_t)topic.len;
+    memcpy(at + 2, topic.at, topic.len);
+    return TH_STEP_ON;
+}
+
+static unsigned resolve(const struct th_mqtt_config *config, uint32_t alias,
+                        struct th_mqtt_message *message)
+{
+    if (message->topic.len > 0)
+        return store_alias(config, alias, message->topic);
+    const uint8_t *at = alias_at(config, alias);
+    message->topic = (struct th_span){at + 2, (size_t)(at[0] << 8 | at[1])};
+    return TH_RULE(alias_unknown, message->topic.len == 0) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
+}
+
+const struct th_mqtt_alias_in th_mqtt_alias_in = {.resolve = resolve};
