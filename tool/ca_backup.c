@@ -52,7 +52,7 @@ static int pack_file(struct packing *packing, const char *name, const struct sta
     struct bytes bytes = {NULL, 0};
     struct path path = home_path(packing->home, name);
     struct tar_entry entry = {.mode = status->st_mode & 0777, .modified_s = status->st_mtime};
-    snprintf(entry.name, sizeof entry.name, "%s", name);
+    memcpy(entry.name, name, strlen(name) + 1); /* pack_one() has measured it */
     int code = status->st_size ? files_read_large(path.text, &bytes) : EXIT_OK;
     entry.at = bytes.at;
     entry.len = bytes.len;
@@ -83,7 +83,7 @@ static int pack_one(struct packing *packing, const char *name, int depth)
         return EXIT_OK;
     }
     struct tar_entry entry = {.directory = true, .mode = 0700, .modified_s = status.st_mtime};
-    snprintf(entry.name, sizeof entry.name, "%s", name);
+    memcpy(entry.name, name, strlen(name) + 1); /* pack_one() has measured it */
     int code = pack(packing, &entry);
     return code == EXIT_OK ? pack_directory(packing, name, depth + 1) : code;
 }
