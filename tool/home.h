@@ -2,7 +2,7 @@
 /*
  * The state directory, 0700:
  *   registry.db                           everything issued and revoked
- *   ca/{server,device,idevid}.{key,crt}   the authorities
+ *   ca/{server,device,idevid}.{key,crt}   the authorities; device.2.key and so on: successors
  *   broker/                               one directory that mosquitto runs from
  *   devices/<name>/  users/<name>/        what each of them needs, and nothing else
  */

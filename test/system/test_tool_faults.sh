@@ -8,7 +8,7 @@ mode=${THIMBLE_TEST_MODE:-ci}
 seed=${THIMBLE_SEED:-$RANDOM}
 echo "seed $seed (THIMBLE_SEED=$seed replays it)"
 some=2 few=1 # places of each command in CI; all with --full, but where each takes seconds of key derivation
-[ "$mode" = full ] && some=100000 few=25
+[ "$mode" = full ] && some=100000 few=10
 # Sanitizers see little in a process that is killed: one place each is enough under them.
 grep -q 'THIMBLE_SANITIZE:BOOL=ON' "$THIMBLE_BUILD/CMakeCache.txt" && some=1 few=0
 points=$some
@@ -151,7 +151,7 @@ inside() { # KIB script: a copy of base in $home on a tmpfs with so many KiB lef
 mkdir "$scratch/disk"
 full() { # command...: with less and less room it fails with a next step or succeeds; with more it finishes
     local kib sizes="8 90"
-    [ "$mode" = full ] && sizes=$(seq 0 8 240)
+    [ "$mode" = full ] && sizes=$(seq 0 16 240)
     for kib in $sizes; do
         inside "$kib" "
             home=\$THIMBLE_HOME
