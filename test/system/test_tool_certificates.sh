@@ -2,7 +2,11 @@
 # Every kind of certificate that thimble makes, as `openssl verify` and `openssl x509 -text` see it (T15).
 . "$THIMBLE_SOURCE/test/system/tool.sh"
 home=$THIMBLE_HOME
-text() { openssl x509 -in "$1" -noout -text -nameopt RFC2253; }
+text() { # looked at once, unless the file is a newer one
+    local seen=$scratch/text${1//\//_}
+    [ "$seen" -nt "$1" ] || openssl x509 -in "$1" -noout -text -nameopt RFC2253 >"$seen"
+    cat "$seen"
+}
 # extension CERTIFICATE NAME: its line and what it says, on one line.
 extension() { text "$1" | grep -A1 "X509v3 $2:" | tr -s ' \n' ' '; }
 says() { # CERTIFICATE EXTENSION "exactly this"
