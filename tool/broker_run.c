@@ -58,8 +58,9 @@ struct running {
     struct process process;
     int lock, signals;
     bool stopping, up;
-    bool websockets; /* such a listener heeds its revocation list only after the first SIGHUP behind
-                        each start (measured), and a SIGHUP drops who is in a handshake */
+    bool websockets; /* one SIGHUP behind each start: some builds read such a listener's revocation
+                        list only then. 2.0.11 as Debian has it never heeds it (measured). A SIGHUP
+                        drops who is in a handshake, so nobody is told to come before */
     char error[256];
 };
 
