@@ -36,10 +36,10 @@ extern const struct th_mqtt_version th_mqtt_v5;
 struct th_mqtt_large;
 extern const struct th_mqtt_large th_mqtt_large;
 
-/* ---- likewise, of 5.0: aliases from the broker, enhanced authentication ---- */
+/* ---- likewise, of 5.0: topic aliases in both directions, enhanced authentication ---- */
 
-struct th_mqtt_alias_in;
-extern const struct th_mqtt_alias_in th_mqtt_alias_in;
+struct th_mqtt_aliasing;
+extern const struct th_mqtt_aliasing th_mqtt_aliasing;
 struct th_mqtt_auth_steps;
 extern const struct th_mqtt_auth_steps th_mqtt_auth_steps;
 
@@ -101,9 +101,9 @@ struct th_mqtt_config {
     const struct th_mqtt_large *large;
     struct th_outbox outbox; /* {NULL, NULL}: QoS 0 only, inbound QoS 2 refused at subscription */
 
+    const struct th_mqtt_aliasing *aliasing; /* &th_mqtt_aliasing, where any of these are set */
     const struct th_mqtt_alias *aliases;     /* 5.0, outbound; the broker may allow fewer */
     uint8_t alias_count;                     /* at most 32 */
-    const struct th_mqtt_alias_in *alias_in; /* &th_mqtt_alias_in, where any are announced */
     uint8_t *alias_rx;         /* 5.0, inbound: memory for the topics of the aliases */
     size_t alias_rx_room;      /* the sum of (topic length + 2) it can hold */
     uint16_t alias_rx_maximum; /* announced Topic Alias Maximum; 0: none */

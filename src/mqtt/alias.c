@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Topic aliases that the broker gives (5.0 §3.3.2.3.4): configured by name, and linked by it. */
+/* Topic aliases (5.0 §3.3.2.3.4), in both directions: configured by name, and linked by it. */
+#include <thimble/topic.h>
+
 #include "mqtt/core.h"
+
+/* ---- in ---- */
 
 /* Topics stand in config->alias_rx one behind the other in the order of their aliases, each behind
  * two bytes of length; 0 is an alias not given yet. */
@@ -38,4 +42,32 @@ static unsigned resolve(const struct th_mqtt_config *config, uint32_t alias,
     return TH_RULE(alias_unknown, message->topic.len == 0) ? TH_PROTOCOL_ERROR : TH_STEP_ON;
 }
 
-const struct th_mqtt_alias_in th_mqtt_alias_in = {.resolve = resolve};
+/* ---- out ---- */
+
+static bool valid(const struct th_mqtt_config *config)
+{
+    if (config->alias_count > 32 || (config->alias_count > 0 && config->aliases == NULL))
+        return false;
+    for (uint8_t i = 0; i < config->alias_count; i++) {
+        if (!th_topic_name_valid(config->aliases[i].topic))
+            return false;
+    }
+    return config->alias_rx_room >= 2 * (size_t)config->alias_rx_maximum;
+}
+
+static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
+{
+    uint8_t alias = out->publish->alias;
+    if (alias == 0 ||
+        TH_RULE(alias_too_large_sent,
+                TH_RULE(alias_unavailable_sent, alias > mqtt->limits.topic_alias_maximum)))
+        return;
+    uint32_t bit = (uint32_t)1 << (alias - 1);
+    out->body.alias = alias;
+    if ((mqtt->aliases_sent & bit) != 0)
+        out->topic.len = 0;
+    mqtt->aliases_sent |= bit;
+}
+
+const struct th_mqtt_aliasing th_mqtt_aliasing = {
+    .valid = valid, .shorten = shorten, .resolve = resolve};

@@ -40,15 +40,9 @@ static bool memory_valid(const struct th_mqtt_config *config)
 {
     if (config->rx == NULL || config->rx_room < 64 || config->rx_room > UINT32_MAX)
         return false;
-    if (config->alias_count > 32 || (config->alias_count > 0 && config->aliases == NULL))
-        return false;
-    for (uint8_t i = 0; i < config->alias_count; i++) {
-        if (!th_topic_name_valid(config->aliases[i].topic))
-            return false;
-    }
-    return config->alias_rx_maximum == 0 ||
-           (config->alias_in != NULL &&
-            config->alias_rx_room >= 2 * (size_t)config->alias_rx_maximum);
+    if (config->aliasing != NULL)
+        return config->aliasing->valid(config);
+    return config->alias_count == 0 && config->alias_rx_maximum == 0;
 }
 
 enum th_error th_mqtt_init(struct th_mqtt *mqtt, const struct th_mqtt_config *config)

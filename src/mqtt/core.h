@@ -107,8 +107,6 @@ struct th_mqtt_version {
                     struct th_mqtt_ack *out);
     /* SUBACK or UNSUBACK uses this code. */
     bool (*code)(uint8_t first, uint8_t code);
-    /* Puts the alias in where the broker allows it, leaves the topic out where it knows it. */
-    void (*shorten)(const struct th_mqtt *mqtt, struct th_publish_out *out);
     /* The properties of a message, topic alias and Receive Maximum. */
     unsigned (*message)(struct th_mqtt *mqtt, struct th_reader *reader,
                         struct th_mqtt_message *message);
@@ -142,9 +140,14 @@ struct th_mqtt_large {
     unsigned (*send)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 };
 
-/* What aliases need that the broker gives. */
-struct th_mqtt_alias_in {
-    /* Learns message->topic as that alias, or fills it in from there; a step. */
+/* What aliases need. */
+struct th_mqtt_aliasing {
+    /* The configuration's part of it. */
+    bool (*valid)(const struct th_mqtt_config *config);
+    /* Puts the alias in where the broker allows it, leaves the topic out where it knows it, as it
+     * will when the packet has left. */
+    void (*shorten)(struct th_mqtt *mqtt, struct th_publish_out *out);
+    /* Learns message->topic as that alias of the broker, or fills it in from there; a step. */
     unsigned (*resolve)(const struct th_mqtt_config *config, uint32_t alias,
                         struct th_mqtt_message *message);
 };
@@ -260,6 +263,11 @@ bool th_mqtt_inbound_known(const struct th_mqtt *mqtt);
 unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos);
 /* Moves bytes into config->rx until `want` of them stand there. */
 bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want);
+
+/* ---- topic.c ---- */
+
+/* It begins with "$share/". */
+bool th_mqtt_filter_shared(struct th_span filter);
 
 /* ---- v5.c ---- */
 

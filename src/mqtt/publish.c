@@ -60,17 +60,10 @@ enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mq
     return out->total > 0 ? TH_OK : TH_ERR_TOO_LARGE;
 }
 
-static void shorten(const struct th_mqtt *mqtt, struct th_publish_out *out)
+static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
-    if (mqtt->config->version->shorten != NULL)
-        mqtt->config->version->shorten(mqtt, out);
-}
-
-/* The broker knows the alias that is on its way to it. */
-static void left(struct th_mqtt *mqtt, const struct th_publish_out *out)
-{
-    if (out->body.alias != 0)
-        mqtt->aliases_sent |= (uint32_t)1 << (out->body.alias - 1);
+    if (mqtt->config->aliasing != NULL)
+        mqtt->config->aliasing->shorten(mqtt, out);
 }
 
 static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *out)
@@ -79,10 +72,11 @@ static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *o
         return TH_ERR_NOT_CONNECTED;
     if (out->publish->source != NULL)
         return mqtt->config->large->begin_sending(mqtt, out);
+    uint32_t before = mqtt->aliases_sent;
     shorten(mqtt, out);
     enum th_error error = th_mqtt_send(mqtt, &out->body);
-    if (error == TH_OK)
-        left(mqtt, out);
+    if (error != TH_OK)
+        mqtt->aliases_sent = before;
     return error;
 }
 
@@ -132,7 +126,6 @@ static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *o
     if (leaves) {
         shorten(mqtt, out);
         th_mqtt_put_whole(mqtt, &out->body);
-        left(mqtt, out);
         mqtt->inflight++;
     } else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0) {
         th_mqtt_pump(mqtt);

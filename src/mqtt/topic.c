@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <thimble/topic.h>
 
-#include "base/rule.h"
 #include "base/utf8.h"
+#include "mqtt/core.h"
 
 static bool length_valid(struct th_span text)
 {
@@ -36,7 +36,7 @@ static bool wildcards_valid(struct th_span filter)
 
 static const struct th_span share = {(const uint8_t *)"$share/", 7};
 
-static bool shared(struct th_span filter)
+bool th_mqtt_filter_shared(struct th_span filter)
 {
     return filter.len >= share.len && memcmp(filter.at, share.at, share.len) == 0;
 }
@@ -54,11 +54,10 @@ static bool share_valid(struct th_span filter)
 bool th_topic_filter_valid(struct th_span filter)
 {
     return length_valid(filter) && th_utf8_check(filter, false) && wildcards_valid(filter) &&
-           (!shared(filter) || share_valid(filter));
+           (!th_mqtt_filter_shared(filter) || share_valid(filter));
 }
 
-/* What stands behind "$share/<name>/". Empty when there is no
- * second slash. */
+/* What stands behind "$share/<name>/". Empty when there is no second slash. */
 static struct th_span behind_share(struct th_span filter)
 {
     const uint8_t *name = filter.at + share.len;
@@ -70,7 +69,7 @@ static struct th_span behind_share(struct th_span filter)
 
 bool th_topic_match(struct th_span filter, struct th_span name)
 {
-    if (shared(filter))
+    if (th_mqtt_filter_shared(filter))
         filter = behind_share(filter);
     if (filter.len == 0 || name.len == 0)
         return false;

@@ -190,7 +190,7 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt,
 {
     for (uint16_t i = 0; i < count; i++) {
         struct th_span name = filters[i].filter;
-        bool shared = name.len >= 7 && memcmp(name.at, "$share/", 7) == 0;
+        bool shared = th_mqtt_filter_shared(name);
         if (TH_RULE(no_local_shared, shared && filters[i].no_local))
             return TH_ERR_INVALID;
         if (TH_RULE(shared_unavailable_sent, shared && !mqtt->limits.shared_available) ||
@@ -207,17 +207,6 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt,
 }
 
 /* ---- aliases ---- */
-
-static void shorten(const struct th_mqtt *mqtt, struct th_publish_out *out)
-{
-    uint8_t alias = out->publish->alias;
-    if (TH_RULE(alias_too_large_sent,
-                TH_RULE(alias_unavailable_sent, alias > mqtt->limits.topic_alias_maximum)))
-        return;
-    out->body.alias = alias;
-    if (alias > 0 && (mqtt->aliases_sent >> (alias - 1) & 1) != 0)
-        out->topic.len = 0;
-}
 
 static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
                            struct th_mqtt_message *message)
@@ -237,7 +226,7 @@ static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
     uint32_t maximum = config->alias_rx_maximum - TH_VALUE(alias_accept_all, 0u, 1u);
     if (TH_RULE(alias_not_announced, TH_RULE(alias_too_large_received, alias > maximum)))
         return TH_BROKEN(TH_ERR_MQTT_TOPIC_ALIAS);
-    return config->alias_in->resolve(config, alias, message);
+    return config->aliasing->resolve(config, alias, message);
 }
 
 /* ---- packets ---- */
@@ -385,7 +374,6 @@ const struct th_mqtt_version th_mqtt_v5 = {
     .read = read_properties,
     .ack = on_ack,
     .code = code_valid,
-    .shorten = shorten,
     .message = on_message,
     .connack = on_connack,
     .refuses = refuses,

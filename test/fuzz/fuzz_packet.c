@@ -50,7 +50,7 @@ static void play(struct run *run, uint8_t kind, struct th_span said, size_t grai
                                     .rx = run->rx,
                                     .rx_room = room,
                                     .large = &th_mqtt_large,
-                                    .alias_in = &th_mqtt_alias_in,
+                                    .aliasing = &th_mqtt_aliasing,
                                     .auth = &th_mqtt_auth_steps,
                                     .alias_rx = run->alias_rx,
                                     .alias_rx_room = sizeof run->alias_rx,

@@ -155,7 +155,7 @@ static void begin(struct world *world, uint8_t kind)
                                 .outbox = {&ops, world},
                                 .aliases = aliases,
                                 .alias_count = 2,
-                                .alias_in = &th_mqtt_alias_in,
+                                .aliasing = &th_mqtt_aliasing,
                                 .auth = &th_mqtt_auth_steps,
                                 .alias_rx = world->alias_rx,
                                 .alias_rx_room = sizeof world->alias_rx,

@@ -487,6 +487,7 @@ static void set_up_client(struct model *model)
         .rx_room = sizeof model->rx,
         .large = &th_mqtt_large,
         .outbox = {&model_outbox_ops, &model->outbox},
+        .aliasing = &th_mqtt_aliasing,
         .aliases = &model->alias,
         .alias_count = plan->version == 5 && plan->alias_maximum > 0 ? 1 : 0,
     };

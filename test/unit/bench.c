@@ -81,7 +81,7 @@ static void fill(struct bench *bench, bool v5)
     bench->config.rx = bench->rx;
     bench->config.rx_room = sizeof bench->rx;
     bench->config.large = &th_mqtt_large;
-    bench->config.alias_in = &th_mqtt_alias_in;
+    bench->config.aliasing = &th_mqtt_aliasing;
     bench->config.auth = &th_mqtt_auth_steps;
     bench->config.outbox =
         th_outbox_ram_init(&bench->outbox, bench->outbox_at, sizeof bench->outbox_at,

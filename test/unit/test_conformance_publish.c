@@ -191,7 +191,7 @@ static void use_aliases(struct bench *bench)
 {
     bench->config.aliases = long_names;
     bench->config.alias_count = 3;
-    bench->config.alias_in = &th_mqtt_alias_in;
+    bench->config.aliasing = &th_mqtt_aliasing;
     bench->config.alias_rx = bench->alias_rx;
     bench->config.alias_rx_room = sizeof bench->alias_rx;
     bench->config.alias_rx_maximum = 3;

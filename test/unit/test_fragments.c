@@ -64,7 +64,7 @@ static void play(struct run *run, const struct vector *vector, size_t grain, siz
                                     .rx = run->rx,
                                     .rx_room = sizeof run->rx,
                                     .large = &th_mqtt_large,
-                                    .alias_in = &th_mqtt_alias_in,
+                                    .aliasing = &th_mqtt_aliasing,
                                     .auth = &th_mqtt_auth_steps,
                                     .alias_rx = run->alias_rx,
                                     .alias_rx_room = sizeof run->alias_rx,

@@ -165,7 +165,7 @@ static void a_configuration_that_cannot_work_is_refused(void **state)
     assert_int_equal(th_mqtt_init(&mqtt, &config), TH_ERR_CONFIG);
     config.alias_rx_room = 200;
     assert_int_equal(th_mqtt_init(&mqtt, &config), TH_OK);
-    config.alias_in = NULL;
+    config.aliasing = NULL;
     assert_int_equal(th_mqtt_init(&mqtt, &config), TH_ERR_CONFIG);
     config = bench->config;
     config.alias_count = 33;
