@@ -72,7 +72,7 @@ void demo_text_put(void *text, char c);
 #define TEXT(text, ...) th_print(demo_text_put, (text), __VA_ARGS__)
 
 /* loan.c: handshake memory, lent to a history of telemetry while there is no handshake. */
-#define LOAN_BYTES (sizeof(void *) == 4 ? 4240 : 4736)
+#define LOAN_BYTES (sizeof(void *) == 4 ? 4144 : 4640)
 extern const struct th_loan_ops demo_loan;
 void demo_loan_note(uint32_t value); /* forgotten at the next handshake */
 unsigned demo_loan_count(void);

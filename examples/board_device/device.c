@@ -21,7 +21,7 @@
 #define FRAGMENT    512
 #define TRUST_ROOM  1536 /* manifest and trust set; a larger bundle is refused */
 #define CHAIN_ROOM  768
-#define LOAN_BYTES  (sizeof(void *) == 4 ? 4240 : 4736)
+#define LOAN_BYTES  (sizeof(void *) == 4 ? 4144 : 4640)
 
 /* Everything the device needs while it runs; nothing else is ever reserved. */
 static struct {

@@ -57,7 +57,7 @@ struct th_trust_check {
     const struct th_hashes *hashes;
     struct th_trust_name name;
     struct th_x509 x509;
-    union th_hash_state part, whole, sha1;
+    union th_hash_state part, whole;
     uint8_t role;          /* of the certificate being fed */
     uint8_t count;         /* certificates of the chain that were read */
     uint8_t intermediates; /* CAs among them that are not self-issued (RFC 5280 §6.1.4 l) */
@@ -65,7 +65,13 @@ struct th_trust_check {
     bool linked;           /* each was issued by the next, so far */
     bool self_issued;      /* the last one */
     bool anchored, pinned;
-    uint8_t issuer_digest[32], subject_digest[32], spki_digest[32], whole_digest[32]; /* the last */
+    union {
+        union th_hash_state sha1; /* of the server's certificate, the first, while it is fed */
+        struct {
+            uint8_t issuer_digest[32], subject_digest[32], spki_digest[32]; /* of the last */
+        };
+    };
+    uint8_t whole_digest[32]; /* the last */
     char issuer[TH_FAILURE_NAME_MAX], subject[TH_FAILURE_NAME_MAX];
     struct th_failure failure;
     struct th_trust_summary summary;
