@@ -346,20 +346,23 @@ size_t th_log_read(const struct th_log *log, uint8_t kind, uint32_t from, uint8_
 
 /* ---- forgetting ---- */
 
-/* That it is done is noted: an erase that was cut may read as if it had ended, and its cells still
- * give away what they held. Where the note cannot be written the next start erases once more. */
 static bool erase_others(struct th_log *log)
 {
-    const struct mark mark = {.type = MARK_TIDIED, .sequence = log->sequence};
-
     for (uint8_t unit = 0; unit < log->region.units; unit++) {
         if (unit != log->unit && !erase_unit(log, unit))
             return false;
     }
     log->tidied = true;
-    if (log->tail + TH_LOG_GRAIN <= log->unit_size)
-        log_mark_program(log, &mark);
     return true;
+}
+
+/* That it is done is noted: an erase that was cut may read as if it had ended, and its cells still
+ * give away what they held. Where there is no room for the note the next start erases once more. */
+static bool note_tidied(struct th_log *log)
+{
+    const struct mark mark = {.type = MARK_TIDIED, .sequence = log->sequence};
+
+    return log->tail + TH_LOG_GRAIN > log->unit_size || log_mark_program(log, &mark);
 }
 
 enum th_error th_log_replace(struct th_log *log, uint32_t keep, uint8_t kind, struct th_span record)
@@ -368,15 +371,23 @@ enum th_error th_log_replace(struct th_log *log, uint32_t keep, uint8_t kind, st
         return TH_ERR_INVALID;
     if (record.len > TH_LOG_RECORD_MAX || !fits_unit(log, keep, kind, record.len))
         return TH_ERR_TOO_LARGE;
-    return change_unit(log, keep, kind, record) && erase_others(log) ? TH_OK : TH_ERR_STORE;
+    return change_unit(log, keep, kind, record) && erase_others(log) && note_tidied(log)
+               ? TH_OK
+               : TH_ERR_STORE;
 }
 
 enum th_error th_log_tidy(struct th_log *log)
 {
-    return log->tidied || erase_others(log) ? TH_OK : TH_ERR_STORE;
+    if (log->tidied)
+        return TH_OK;
+    if (!erase_others(log))
+        return TH_ERR_STORE;
+    note_tidied(log); /* a place that is worn is no reason not to start */
+    return TH_OK;
 }
 
 enum th_error th_log_wipe(struct th_log *log, uint32_t keep)
 {
-    return change_unit_keeping(log, keep) && erase_others(log) ? TH_OK : TH_ERR_STORE;
+    return change_unit_keeping(log, keep) && erase_others(log) && note_tidied(log) ? TH_OK
+                                                                                   : TH_ERR_STORE;
 }
