@@ -162,8 +162,9 @@ static int read_table(struct table *table)
 static int check_twice(const struct table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
-        for (size_t j = 0; j < i && table->rows[i].name; j++) {
-            if (strcmp(table->rows[i].name, table->rows[j].name) == 0 ||
+        for (size_t j = 0; j < i; j++) {
+            const char *name = table->rows[i].name, *other = table->rows[j].name;
+            if ((name && other && strcmp(name, other) == 0) ||
                 strcmp(table->rows[i].bundle, table->rows[j].bundle) == 0)
                 return fail(EXIT_INPUT,
                             "%s:%zu: the name or the bundle stands in line %zu too\n"
