@@ -261,7 +261,7 @@ static void show_records(struct view *view, const struct th_log *log)
         [TH_RECORD_SETTINGS] = "settings", [TH_RECORD_SETTINGS_NEXT] = "settings on trial",
         [TH_RECORD_TRIAL] = "trial",       [TH_RECORD_FLOOR] = "floor",
         [TH_RECORD_HISTORY] = "history",   [TH_RECORD_CRASHES] = "crashes",
-        [TH_RECORD_PROVER] = "prover",
+        [TH_RECORD_PROVER] = "prover",     [TH_RECORD_SEED] = "entropy seed",
     };
     view_list(view, "records");
     for (uint8_t kind = 0; kind < TH_LOG_KINDS; kind++) {

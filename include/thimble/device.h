@@ -22,6 +22,7 @@
 #include <thimble/history.h>
 #include <thimble/identity.h>
 #include <thimble/link.h>
+#include <thimble/seed.h>
 #include <thimble/settings.h>
 #include <thimble/timekeeper.h>
 #include <thimble/trial.h>
@@ -38,10 +39,11 @@ enum th_device_record {
     TH_RECORD_HISTORY,
     TH_RECORD_CRASHES, /* 1 byte: crashes in a row */
     TH_RECORD_PROVER,  /* name of the user who made the change on trial */
+    TH_RECORD_SEED,    /* of the random numbers (seed.h) */
 };
 
 /* Kinds of the log that a factory reset leaves: nothing of the owner's. */
-#define TH_RECORDS_KEPT (1u << TH_RECORD_FLOOR)
+#define TH_RECORDS_KEPT (1u << TH_RECORD_FLOOR | 1u << TH_RECORD_SEED)
 
 /* ---- services ---- */
 
@@ -138,6 +140,8 @@ struct th_device_proof {
 struct th_device {
     const struct th_device_config *config;
     const struct th_flash_map *map;
+    struct th_board board; /* the configuration's, its entropy mixed with the seed */
+    struct th_seed seed;
     struct th_log log;
     struct th_identity_store identity;
     struct th_factory factory;

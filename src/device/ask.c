@@ -72,7 +72,7 @@ static bool send(struct th_device *device, struct th_span to, const char *method
 static void begin(struct th_device *device, struct th_device_proof *proof, uint32_t for_ms,
                   uint32_t now_ms)
 {
-    const struct th_board *board = device->config->board;
+    const struct th_board *board = &device->board;
 
     proof->asked = true;
     proof->id = ++device->requests;

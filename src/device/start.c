@@ -189,7 +189,7 @@ static void tell_services(struct th_device *device, uint32_t now_ms)
 
 void th_device_enter(struct th_device *device, uint32_t now_ms)
 {
-    const struct th_board *board = device->config->board;
+    const struct th_board *board = &device->board;
     char servers[TH_SETTING_VALUE_MAX + 1];
 
     if (device->linked)
@@ -287,7 +287,7 @@ static void need_code(struct th_device *device)
 
     if (!device->factory.log.flash || th_factory_code(&device->factory, code))
         return;
-    if (th_factory_code_make(&device->factory, device->config->board, code) != TH_OK)
+    if (th_factory_code_make(&device->factory, &device->board, code) != TH_OK)
         return;
     struct th_text text = th_text_init(line, sizeof line);
     th_setup_code_show(code, shown);
@@ -297,6 +297,19 @@ static void need_code(struct th_device *device)
     th_wipe(code, sizeof code);
     th_wipe(shown, sizeof shown);
     th_wipe(line, sizeof line);
+}
+
+/* What is drawn from now on differs from every start before. Where the seed cannot be written, the
+ * source alone is as good as it is. */
+static void start_seed(struct th_device *device)
+{
+    const struct th_device_config *config = device->config;
+
+    if (!device->log.flash)
+        return;
+    th_seed_start(&device->seed, &device->log, TH_RECORD_SEED, config->crypto, config->board);
+    device->board.entropy.ops = &th_seed_entropy_ops;
+    device->board.entropy.ctx = &device->seed;
 }
 
 enum th_error th_device_start(struct th_device *device, const struct th_device_config *config,
@@ -311,8 +324,10 @@ enum th_error th_device_start(struct th_device *device, const struct th_device_c
     device->started_ms = now_ms;
     device->reset = board->system.ops->reset_reason(board->system.ctx);
     th_device_tell_start(device);
+    device->board = *board;
     if (board->flash.ops) {
         open_stores(device);
+        start_seed(device);
         finish_reset(device);
     }
     start_clock(device, now_ms);

@@ -293,10 +293,10 @@ static enum th_error wire_link(struct th_device *device)
 
     device->tls_config = (struct th_tls_config){.trust = &device->policy,
                                                 .identity = &device->us,
-                                                .board = config->board,
+                                                .board = &device->board,
                                                 .fragment_length = fragment_of(device)};
     device->link_config = (struct th_link_config){
-        .board = config->board,
+        .board = &device->board,
         .brokers = device->brokers,
         .broker_count = device->broker_count,
         .tls = config->tls,
@@ -361,7 +361,7 @@ void th_device_wire_wifi(struct th_device *device)
     char text[TH_SETTING_VALUE_MAX + 1];
 
     memset(wifi, 0, sizeof *wifi);
-    wifi->board = device->config->board;
+    wifi->board = &device->board;
     th_device_text(device, "wifi.sta.ssid", text);
     memcpy(wifi->network.ssid, text, sizeof wifi->network.ssid);
     th_device_text(device, "wifi.sta.pass", text);

@@ -12,7 +12,7 @@ run_device garden "$flash"
 says garden '^connected'
 config() { timeout 120 "$thimble" config "$@"; }
 
-check "one branch of the settings" test "$(config get garden telemetry --as olga)" = '{"telemetry":{"interval_s":60}}'
+check "one branch of the settings" test "$(config get garden telemetry.interval_s --as olga)" = '{"telemetry":{"interval_s":60}}'
 config export garden "$scratch/garden.json" --as anna >/dev/null
 check "all of them in a file" json "$scratch/garden.json" "json_extract(d, '\$.mqtt.keep_alive') = 60"
 check "without secrets (I1)" not grep -q "verysecret\|\"pass\"" "$scratch/garden.json"
@@ -21,11 +21,11 @@ check "nothing differs from its own export" sh -c "$thimble config diff garden $
 
 check "a change is tried, proved and kept" sh -c "timeout 100 $thimble config set garden telemetry.interval_s=30 mqtt.keep_alive=45 --as anna |
     grep -q 'they are kept'"
-check "it holds" test "$(config get garden telemetry --as olga)" = '{"telemetry":{"interval_s":30}}'
+check "it holds" test "$(config get garden telemetry.interval_s --as olga)" = '{"telemetry":{"interval_s":30}}'
 check "over a restart" sh -c "kill $running; sleep 1"
 run_device garden "$flash"
 says garden '^connected'
-check "too" test "$(config get garden telemetry --as olga)" = '{"telemetry":{"interval_s":30}}'
+check "too" test "$(config get garden telemetry.interval_s --as olga)" = '{"telemetry":{"interval_s":30}}'
 check "the difference is shown" sh -c "$thimble config diff garden $scratch/garden.json --as olga | grep -q 'telemetry.interval_s: 30 -> 60'"
 check "an import sets what differs" sh -c "timeout 100 $thimble config import garden $scratch/garden.json --as anna | grep -q 'they are kept'"
 check "and nothing the second time" sh -c "timeout 100 $thimble config import garden $scratch/garden.json --as anna | grep -q 'nothing differs'"
