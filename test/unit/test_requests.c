@@ -12,82 +12,31 @@
 #include <thimble/requests.h>
 
 #include "base/base64.h"
-#include "device_world.h"
+#include "service_rig.h"
 
 #define MINUTE 60000u
 
-static struct device_world world;
-static struct th_requests requests;
-static struct th_service services[1];
-static uint8_t queue[2560], bundle_room[TH_TRUST_BUNDLE_MAX], rx[1400];
-static char answer[2600];
-static void (*of_world)(void *ctx, const char *client_id, struct th_span topic,
-                        struct th_span payload, uint8_t qos);
-
-/* What the device answers alice, besides what the world does with it: its own requests (the proof
- * of a change) are answered there. */
-static void overhear(void *ctx, const char *client_id, struct th_span topic, struct th_span payload,
-                     uint8_t qos)
-{
-    static const char to[] = "lamp/to/alice/rpc";
-
-    char text[sizeof answer];
-
-    snprintf(text, sizeof text, "%.*s", (int)payload.len, (const char *)payload.at);
-    if (th_span_equal(topic, th_span_str(to)) && !strstr(text, "\"method\":"))
-        memcpy(answer, text, sizeof answer);
-    of_world(ctx, client_id, topic, payload, qos);
-}
+static struct device_world *const world = &rig.world;
+static uint8_t bundle_room[TH_TRUST_BUNDLE_MAX];
 
 static int begin(void **state)
 {
     (void)state;
-    world_begin(&world, 1, UINT32_MAX - 5000);
-    th_requests_init(&requests, queue, sizeof queue, bundle_room, sizeof bundle_room);
-    services[0] = th_requests_service(&requests);
-    world.config.services = services;
-    world.config.service_count = 1;
-    world.config.rx = rx;
-    world.config.rx_room = sizeof rx;
-    of_world = th_sim_broker_options(world.servers[0].broker)->message;
-    for (int i = 0; i < 2; i++)
-        th_sim_broker_options(world.servers[i].broker)->message = overhear;
-    world_enrol(&world, false);
-    assert_true(world_comes_up(&world, MINUTE));
-    world_run(&world, 2000);
+    rig_begin(bundle_room, sizeof bundle_room);
+    rig_start((struct th_service){NULL, NULL});
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    world_end(&world);
+    world_end(world);
     return 0;
-}
-
-static const char *ask_as(const char *caller, const char *frame)
-{
-    char topic[64];
-
-    snprintf(topic, sizeof topic, "lamp/from/%s/rpc", caller);
-    answer[0] = '\0';
-    th_sim_broker_publish(world.servers[0].broker, th_span_str(topic), th_span_str(frame), 1);
-    world_run(&world, 900);
-    return answer;
-}
-
-static const char *ask(const char *method, const char *params)
-{
-    char frame[1200];
-
-    snprintf(frame, sizeof frame, "{\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
-    return ask_as("alice", frame);
 }
 
 static void expect(const char *method, const char *params, const char *in_answer)
 {
-    if (!strstr(ask(method, params), in_answer))
-        fail_msg("%s %s\n answers %s", method, params, answer);
+    rig_expect(method, params, in_answer);
 }
 
 static void a_device_tells_what_it_is(void **state)
@@ -107,11 +56,11 @@ static void settings_are_given_as_nested_objects_without_secrets(void **state) /
 
     expect("Config.Get", "{\"key\":\"wifi.sta\"}",
            "{\"wifi\":{\"sta\":{\"ssid\":\"garden\",\"ip\":");
-    assert_null(strstr(answer, "secret words"));
-    assert_null(strstr(answer, "pass"));
-    ask("Config.Get", "{}");
-    assert_null(strstr(answer, "secret words"));
-    assert_int_equal(th_json_parse(th_span_str(answer), &frame, &at), TH_OK);
+    assert_null(strstr(rig.answer, "secret words"));
+    assert_null(strstr(rig.answer, "pass"));
+    rig_ask("Config.Get", "{}");
+    assert_null(strstr(rig.answer, "secret words"));
+    assert_int_equal(th_json_parse(th_span_str(rig.answer), &frame, &at), TH_OK);
     result = th_json_member(frame, "result");
     assert_int_equal(result.kind, TH_JSON_OBJECT);
     assert_int_equal(th_json_member(th_json_member(result, "mqtt"), "keep_alive").kind,
@@ -123,15 +72,15 @@ static void settings_are_given_as_nested_objects_without_secrets(void **state) /
 static void a_change_is_on_trial_and_its_author_proves_it(void **state)
 {
     (void)state;
-    unsigned proofs = world.proofs;
+    unsigned proofs = world->proofs;
 
     expect("Config.Set",
            "{\"config\":{\"mqtt\":{\"keep_alive\":30},\"telemetry\":{\"interval_s\":5}}}",
            "{\"trial\":true}");
-    world_run(&world, MINUTE);
-    assert_int_equal(world.proofs, proofs + 1);
-    assert_string_equal(world_setting(&world, "mqtt.keep_alive"), "30");
-    assert_string_equal(world_setting(&world, "telemetry.interval_s"), "5");
+    world_run(world, MINUTE);
+    assert_int_equal(world->proofs, proofs + 1);
+    assert_string_equal(world_setting(world, "mqtt.keep_alive"), "30");
+    assert_string_equal(world_setting(world, "telemetry.interval_s"), "5");
     expect("Sys.GetInfo", "{}", "\"last_trial\":{\"component\":\"settings\",\"kept\":true}");
     expect("Config.Set", "{\"config\":{\"mqtt\":{\"keep_alive\":30}}}", "{\"trial\":false}");
 }
@@ -141,8 +90,8 @@ static void a_change_that_cuts_the_device_off_is_taken_back(void **state)
     (void)state;
     expect("Config.Set", "{\"config\":{\"wifi\":{\"sta\":{\"ssid\":\"nowhere\"}}}}",
            "{\"trial\":true}");
-    world_run(&world, 30 * MINUTE);
-    assert_string_equal(world_setting(&world, "wifi.sta.ssid"), "garden");
+    world_run(world, 30 * MINUTE);
+    assert_string_equal(world_setting(world, "wifi.sta.ssid"), "garden");
     expect("Sys.GetInfo", "{}", "\"kept\":false,\"reason\":\"");
     expect("Log.Tail", "{\"count\":1}", "\"trial\"");
 }
@@ -157,8 +106,8 @@ static void all_of_a_change_is_taken_or_none(void **state)
     expect("Config.Set", "{\"config\":{\"mqtt\":{\"keep_alive\":null}}}", "\"code\":422");
     expect("Config.Set", "{\"config\":{\"mqtt\":{\"keep_alive\":{\"x\":1}}}}", "\"code\":404");
     expect("Config.Set", "{\"config\":{\"a.very.long.name.of.a.setting.that\":1}}", "\"code\":404");
-    world_run(&world, MINUTE);
-    assert_string_equal(world_setting(&world, "mqtt.keep_alive"), "60");
+    world_run(world, MINUTE);
+    assert_string_equal(world_setting(world, "mqtt.keep_alive"), "60");
 }
 
 static void whom_the_device_trusts_does_not_change_over_mqtt(void **state) /* I6 */
@@ -172,35 +121,35 @@ static void whom_the_device_trusts_does_not_change_over_mqtt(void **state) /* I6
 static void only_one_change_is_on_trial(void **state)
 {
     (void)state;
-    world.user_silent = true;
+    world->user_silent = true;
     expect("Config.Set", "{\"config\":{\"mqtt\":{\"keep_alive\":30}}}", "{\"trial\":true}");
     expect("Config.Set", "{\"config\":{\"mqtt\":{\"keep_alive\":31}}}", "\"code\":409");
-    world.user_silent = false;
+    world->user_silent = false;
 }
 
 static void a_caller_without_a_role_gets_nothing(void **state) /* F6 */
 {
     (void)state;
-    ask_as("mallory", "{\"id\":1,\"src\":\"lamp/to/alice\",\"method\":\"Sys.Reboot\"}");
-    assert_string_equal(answer, "");
-    world_run(&world, MINUTE);
-    assert_false(world.restarts);
-    assert_int_equal(world_said(&world, "started by a restart"), 0);
+    rig_send("mallory", "{\"id\":1,\"src\":\"lamp/to/alice\",\"method\":\"Sys.Reboot\"}", 900);
+    assert_string_equal(rig.answer, "");
+    world_run(world, MINUTE);
+    assert_false(world->restarts);
+    assert_int_equal(world_said(world, "started by a restart"), 0);
 }
 
 static void nothing_is_said_to_an_answer(void **state)
 {
     (void)state;
-    assert_string_equal(ask_as("alice", "{\"id\":5,\"result\":{\"nonce\":\"x\"}}"), "");
-    assert_string_equal(ask_as("alice", "{\"id\":5,\"error\":{\"code\":400}}"), "");
+    assert_string_equal(rig_send("alice", "{\"id\":5,\"result\":{\"nonce\":\"x\"}}", 900), "");
+    assert_string_equal(rig_send("alice", "{\"id\":5,\"error\":{\"code\":400}}", 900), "");
 }
 
 static void a_restart_leaves_time_for_its_answer(void **state)
 {
     (void)state;
     expect("Sys.Reboot", "{}", "\"result\":true");
-    world_run(&world, MINUTE);
-    assert_int_equal(world_said(&world, "started by a restart"), 1);
+    world_run(world, MINUTE);
+    assert_int_equal(world_said(world, "started by a restart"), 1);
     expect("Sys.GetInfo", "{}", "\"started\":\"restart\"");
 }
 
@@ -208,8 +157,8 @@ static void the_mode_changes_by_request(void **state)
 {
     (void)state;
     expect("Mode.Set", "{\"mode\":\"config\"}", "{\"trial\":true}");
-    world_run(&world, MINUTE);
-    assert_int_equal(th_device_mode(&world.device), TH_MODE_CONFIG);
+    world_run(world, MINUTE);
+    assert_int_equal(th_device_mode(&world->device), TH_MODE_CONFIG);
 }
 
 /* ---- trust bundles in pieces ---- */
@@ -221,7 +170,7 @@ static const char *put_piece(const uint8_t *bytes, size_t total, size_t offset, 
     assert_true(th_base64_encode(th_span_of(bytes + offset, len), data, sizeof data) > 0);
     snprintf(params, sizeof params, "{\"total\":%zu,\"offset\":%zu,\"data\":\"%s\"}", total, offset,
              data);
-    return ask("Trust.Put", params);
+    return rig_ask("Trust.Put", params);
 }
 
 static void put_bundle(const uint8_t *bytes, size_t total)
@@ -235,14 +184,14 @@ static void a_trust_bundle_comes_in_pieces(void **state) /* I6 */
     (void)state;
     static uint8_t bytes[TH_TRUST_BUNDLE_MAX];
     size_t total =
-        world_bundle(&world, &(struct world_bundle){.sequence = 7, .time_s = WORLD_NOW_S}, bytes);
+        world_bundle(world, &(struct world_bundle){.sequence = 7, .time_s = WORLD_NOW_S}, bytes);
 
     put_bundle(bytes, total);
-    assert_non_null(strstr(answer, "\"trial\":true"));
-    world_run(&world, MINUTE);
+    assert_non_null(strstr(rig.answer, "\"trial\":true"));
+    world_run(world, MINUTE);
     expect("Sys.GetInfo", "{}", "\"last_trial\":{\"component\":\"trust\",\"kept\":true}");
     put_bundle(bytes, total);
-    assert_non_null(strstr(answer, "\"code\":422"));
+    assert_non_null(strstr(rig.answer, "\"code\":422"));
 }
 
 static void a_bundle_of_a_stranger_is_refused(void **state) /* I6 */
@@ -250,11 +199,11 @@ static void a_bundle_of_a_stranger_is_refused(void **state) /* I6 */
     (void)state;
     static uint8_t bytes[TH_TRUST_BUNDLE_MAX];
     size_t total = world_bundle(
-        &world, &(struct world_bundle){.sequence = 7, .time_s = WORLD_NOW_S, .stranger = true},
+        world, &(struct world_bundle){.sequence = 7, .time_s = WORLD_NOW_S, .stranger = true},
         bytes);
 
     put_bundle(bytes, total);
-    assert_non_null(strstr(answer, "\"code\":422"));
+    assert_non_null(strstr(rig.answer, "\"code\":422"));
     expect("Sys.GetInfo", "{}", "\"mode\":\"mqtt\"");
 }
 

@@ -12,21 +12,16 @@
 #include <thimble/requests.h>
 #include <thimble/sensor_service.h>
 
-#include "device_world.h"
+#include "service_rig.h"
 
 #define MINUTE 60000u
 
-static struct device_world world;
-static struct th_requests requests;
+static struct device_world *const world = &rig.world;
 static struct th_sensor_service sensors;
-static struct th_service services[2];
 static struct th_sensor_reading readings[16];
-static uint8_t queue[2560], rx[1400];
-static char answer[2600], told[200];
+static char told[200];
 static unsigned told_count;
 static int32_t soil, door;
-static void (*of_world)(void *ctx, const char *client_id, struct th_span topic,
-                        struct th_span payload, uint8_t qos);
 
 static const struct th_sensor table[] = {
     {.name = "soil", .kind = TH_SENSOR_ANALOG, .input = 0},
@@ -50,20 +45,12 @@ static bool get(void *ctx, uint8_t pin, enum th_pin_level *level)
 static const struct th_analog_ops analog_ops = {convert};
 static const struct th_pin_ops pin_ops = {NULL, get, NULL};
 
-static void overhear(void *ctx, const char *client_id, struct th_span topic, struct th_span payload,
-                     uint8_t qos)
+static void hear(const char *topic, const char *payload)
 {
-    char name[80], text[sizeof answer];
-
-    snprintf(name, sizeof name, "%.*s", (int)topic.len, (const char *)topic.at);
-    snprintf(text, sizeof text, "%.*s", (int)payload.len, (const char *)payload.at);
-    if (strcmp(name, "lamp/to/alice/rpc") == 0 && !strstr(text, "\"method\":"))
-        memcpy(answer, text, sizeof answer);
-    if (strncmp(name, "lamp/telemetry/", 15) == 0) {
-        snprintf(told, sizeof told, "%.30s %.150s", name + 15, text);
-        told_count++;
-    }
-    of_world(ctx, client_id, topic, payload, qos);
+    if (strncmp(topic, "telemetry/", 10) != 0)
+        return;
+    snprintf(told, sizeof told, "%.30s %.150s", topic + 10, payload);
+    told_count++;
 }
 
 static int begin(void **state)
@@ -75,56 +62,37 @@ static int begin(void **state)
     soil = 500;
     door = 0;
     told_count = 0;
-    world_begin(&world, 1, UINT32_MAX - 60000);
-    world.board.analog.ops = &analog_ops;
-    world.board.pins.ops = &pin_ops;
+    rig_begin(NULL, 0);
+    rig.told = hear;
+    world->board.analog.ops = &analog_ops;
+    world->board.pins.ops = &pin_ops;
     th_sensor_service_init(&sensors, &config);
-    th_requests_init(&requests, queue, sizeof queue, NULL, 0);
-    assert_true(th_requests_add(&requests, th_sensor_methods(&sensors)));
-    services[0] = th_sensor_service(&sensors);
-    services[1] = th_requests_service(&requests);
-    world.config.services = services;
-    world.config.service_count = 2;
-    world.config.rx = rx;
-    world.config.rx_room = sizeof rx;
-    of_world = th_sim_broker_options(world.servers[0].broker)->message;
-    for (int i = 0; i < 2; i++)
-        th_sim_broker_options(world.servers[i].broker)->message = overhear;
-    world_enrol(&world, false);
-    assert_true(world_comes_up(&world, MINUTE));
-    world_run(&world, 3000);
+    assert_true(th_requests_add(&rig.requests, th_sensor_methods(&sensors)));
+    rig_start(th_sensor_service(&sensors));
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    world_end(&world);
+    world_end(world);
     return 0;
 }
 
 static void set(const char *config)
 {
-    char frame[400];
+    char params[400];
 
-    answer[0] = '\0';
-    snprintf(frame, sizeof frame, "{\"id\":1,\"method\":\"Config.Set\",\"params\":{\"config\":%s}}",
-             config);
-    th_sim_broker_publish(world.servers[0].broker, TH_SPAN("lamp/from/alice/rpc"),
-                          th_span_str(frame), 1);
-    world_run(&world, MINUTE);
-    if (!strstr(answer, "\"trial\":true"))
-        fail_msg("%s: %s", config, answer);
+    snprintf(params, sizeof params, "{\"config\":%s}", config);
+    rig_expect("Config.Set", params, "\"trial\":true");
+    world_run(world, MINUTE);
 }
 
 static void every_sensor_is_told_and_can_be_asked(void **state)
 {
     (void)state;
     assert_int_equal(told_count, 2);
-    th_sim_broker_publish(world.servers[0].broker, TH_SPAN("lamp/from/alice/rpc"),
-                          TH_SPAN("{\"id\":1,\"method\":\"Sensor.Read\"}"), 1);
-    world_run(&world, 500);
-    assert_non_null(strstr(answer, "\"result\":{\"soil\":500,\"temp\":21.50}"));
+    rig_expect("Sensor.Read", "{}", "\"result\":{\"soil\":500,\"temp\":21.50}");
 }
 
 static void the_interval_is_the_settings(void **state)
@@ -132,7 +100,7 @@ static void the_interval_is_the_settings(void **state)
     (void)state;
     set("{\"telemetry\":{\"interval_s\":10}}");
     told_count = 0;
-    world_run(&world, MINUTE);
+    world_run(world, MINUTE);
     assert_in_range(told_count, 10, 14);
 }
 
@@ -141,10 +109,10 @@ static void a_threshold_is_told_at_once(void **state)
     (void)state;
     set("{\"telemetry\":{\"interval_s\":3600,\"alarms\":\"soil<300, soil > 900,temp>30.5\"}}");
     told_count = 0;
-    world_run(&world, MINUTE);
+    world_run(world, MINUTE);
     assert_int_equal(told_count, 0);
     soil = 299;
-    world_run(&world, 2000);
+    world_run(world, 2000);
     assert_int_equal(told_count, 1);
     assert_memory_equal(told, "soil {\"value\":299,\"alarm\":\"low\",", 31);
 }
@@ -155,7 +123,7 @@ static void a_digital_input_is_told_when_it_changes(void **state)
     set("{\"inputs\":{\"pins\":\"12,13\"},\"telemetry\":{\"interval_s\":3600}}");
     told_count = 0;
     door = 1;
-    world_run(&world, 1000);
+    world_run(world, 1000);
     assert_int_equal(told_count, 1);
     assert_memory_equal(told, "in1 {\"value\":1,", 15);
 }
@@ -164,12 +132,12 @@ static void offline_readings_wait_with_their_time(void **state) /* R7 */
 {
     (void)state;
     for (int i = 0; i < 2; i++)
-        th_sim_broker_stop(world.servers[i].broker);
-    world_run(&world, 5 * MINUTE);
+        th_sim_broker_stop(world->servers[i].broker);
+    world_run(world, 5 * MINUTE);
     told_count = 0;
     for (int i = 0; i < 2; i++)
-        th_sim_broker_start(world.servers[i].broker, false);
-    world_run(&world, 2 * MINUTE);
+        th_sim_broker_start(world->servers[i].broker, false);
+    world_run(world, 2 * MINUTE);
     assert_in_range(told_count, 10, 18);
 }
 
@@ -177,7 +145,7 @@ static void settings_that_make_no_sense_are_told(void **state)
 {
     (void)state;
     set("{\"telemetry\":{\"alarms\":\"snow<1\"}}");
-    assert_true(world_said(&world, "names a sensor that this device has not") > 0);
+    assert_true(world_said(world, "names a sensor that this device has not") > 0);
 }
 
 static void thresholds_are_read_strictly(void **state)

@@ -11,33 +11,20 @@
 #include <thimble/requests.h>
 #include <thimble/zone_service.h>
 
-#include "device_world.h"
 #include "ports/sim/sim_pins.h"
+#include "service_rig.h"
 
 #define MINUTE 60000u
 
-static struct device_world world;
+static struct device_world *const world = &rig.world;
 static struct sim_pins pins;
-static struct th_requests requests;
 static struct th_zone_service zones;
-static struct th_service services[2];
-static uint8_t queue[2560], rx[1400];
-static char answer[2600], told[9][160];
-static void (*of_world)(void *ctx, const char *client_id, struct th_span topic,
-                        struct th_span payload, uint8_t qos);
+static char told[9][160];
 
-static void overhear(void *ctx, const char *client_id, struct th_span topic, struct th_span payload,
-                     uint8_t qos)
+static void hear(const char *topic, const char *payload)
 {
-    char name[80], text[sizeof answer];
-
-    snprintf(name, sizeof name, "%.*s", (int)topic.len, (const char *)topic.at);
-    snprintf(text, sizeof text, "%.*s", (int)payload.len, (const char *)payload.at);
-    if (strcmp(name, "lamp/to/alice/rpc") == 0 && !strstr(text, "\"method\":"))
-        memcpy(answer, text, sizeof answer);
-    if (strncmp(name, "lamp/zone/", 10) == 0)
-        snprintf(told[name[10] - '0'], sizeof told[0], "%.*s", 159, text);
-    of_world(ctx, client_id, topic, payload, qos);
+    if (strncmp(topic, "zone/", 5) == 0)
+        snprintf(told[topic[5] - '0'], sizeof told[0], "%.159s", payload);
 }
 
 static void nothing(void *ctx, uint8_t output, bool level, uint64_t at_ms)
@@ -52,27 +39,14 @@ static void nothing(void *ctx, uint8_t output, bool level, uint64_t at_ms)
 static void run(uint32_t ms)
 {
     for (uint32_t i = 0; i < ms; i += 10) {
-        world_run(&world, 10);
-        sim_pins_pass(&pins, 10);
+        world_run(world, 10);
+        sim_pins_pass(&pins, th_sim_elapsed_ms(world->sim) - pins.now_ms);
     }
-}
-
-static const char *ask(const char *method, const char *params)
-{
-    char frame[1200];
-
-    answer[0] = '\0';
-    snprintf(frame, sizeof frame, "{\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
-    th_sim_broker_publish(world.servers[0].broker, TH_SPAN("lamp/from/alice/rpc"),
-                          th_span_str(frame), 1);
-    run(200);
-    return answer;
 }
 
 static void expect(const char *method, const char *params, const char *in_answer)
 {
-    if (!strstr(ask(method, params), in_answer))
-        fail_msg("%s %s\n answers %s", method, params, answer);
+    rig_expect(method, params, in_answer);
 }
 
 /* A relay that is active low: on is a pin driven low. */
@@ -84,39 +58,25 @@ static bool on(uint8_t pin)
 static int begin(void **state)
 {
     (void)state;
-    uint32_t start_ms = UINT32_MAX - 60000;
-
     memset(told, 0, sizeof told);
-    world_begin(&world, 1, start_ms);
-    sim_pins_init(&pins, start_ms, (struct sim_pins_watch){nothing, NULL});
-    world.board.pins.ops = pins.board.pins.ops;
-    world.board.pins.ctx = pins.board.pins.ctx;
-    world.board.spi.ops = pins.board.spi.ops;
-    world.board.spi.ctx = pins.board.spi.ctx;
+    rig_begin(NULL, 0);
+    rig.told = hear;
+    rig.run = run;
+    sim_pins_init(&pins, UINT32_MAX - 60000, (struct sim_pins_watch){nothing, NULL});
+    world->board.pins.ops = pins.board.pins.ops;
+    world->board.pins.ctx = pins.board.pins.ctx;
+    world->board.spi.ops = pins.board.spi.ops;
+    world->board.spi.ctx = pins.board.spi.ctx;
     th_zone_service_init(&zones);
-    th_requests_init(&requests, queue, sizeof queue, NULL, 0);
-    assert_true(th_requests_add(&requests, th_zone_methods(&zones)));
-    services[0] = th_zone_service(&zones);
-    services[1] = th_requests_service(&requests);
-    world.config.services = services;
-    world.config.service_count = 2;
-    world.config.rx = rx;
-    world.config.rx_room = sizeof rx;
-    of_world = th_sim_broker_options(world.servers[0].broker)->message;
-    for (int i = 0; i < 2; i++)
-        th_sim_broker_options(world.servers[i].broker)->message = overhear;
-    world_enrol(&world, false);
-    sim_pins_pass(&pins, th_sim_elapsed_ms(world.sim) - pins.now_ms);
-    for (int i = 0; i < 60 && !world_is_up(&world); i++)
-        run(1000);
-    run(2000);
+    assert_true(th_requests_add(&rig.requests, th_zone_methods(&zones)));
+    rig_start(th_zone_service(&zones));
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    world_end(&world);
+    world_end(world);
     return 0;
 }
 
@@ -128,7 +88,7 @@ static void wire_three(void)
            "\"groups\":\"1,1,0\"}}}",
            "{\"trial\":true}");
     run(MINUTE);
-    assert_string_equal(world_setting(&world, "zones.count"), "3");
+    assert_string_equal(world_setting(world, "zones.count"), "3");
 }
 
 static void without_settings_there_are_no_zones(void **state)
@@ -181,10 +141,10 @@ static void a_repeated_command_does_not_lengthen_the_run(void **state) /* F11 */
         "\"seconds\":30}}";
     wire_three();
     for (int i = 0; i < 3; i++) {
-        th_sim_broker_publish(world.servers[0].broker, TH_SPAN("lamp/from/alice/rpc"),
+        th_sim_broker_publish(world->servers[0].broker, TH_SPAN("lamp/from/alice/rpc"),
                               TH_SPAN(frame), 1);
         run(8000);
-        assert_non_null(strstr(answer, "\"seconds\":30"));
+        assert_non_null(strstr(rig.answer, "\"seconds\":30"));
         assert_true(on(5));
     }
     run(6500);
@@ -196,16 +156,16 @@ static void without_the_network_it_goes_off_all_the_same(void **state) /* R7 */
     (void)state;
     wire_three();
     expect("Zone.On", "{\"zone\":1,\"seconds\":60}", "\"on\":true");
-    world.radio.gone = true;
+    world->radio.gone = true;
     for (int i = 0; i < 2; i++)
-        th_sim_broker_stop(world.servers[i].broker);
+        th_sim_broker_stop(world->servers[i].broker);
     run(58000);
     assert_true(on(5));
     run(3000);
     assert_false(on(5));
-    world.radio.gone = false;
+    world->radio.gone = false;
     for (int i = 0; i < 2; i++)
-        th_sim_broker_start(world.servers[i].broker, false);
+        th_sim_broker_start(world->servers[i].broker, false);
     told[1][0] = '\0';
     run(3 * MINUTE);
     assert_non_null(strstr(told[1], "\"on\":false"));
@@ -223,7 +183,7 @@ static void a_restart_and_a_change_of_mode_pass_through_off(void **state) /* R9 
     expect("Zone.On", "{\"zone\":1,\"seconds\":600}", "\"on\":true");
     expect("Mode.Set", "{\"mode\":\"config\"}", "{\"trial\":true}");
     run(5000);
-    assert_int_equal(th_device_mode(&world.device), TH_MODE_CONFIG);
+    assert_int_equal(th_device_mode(&world->device), TH_MODE_CONFIG);
     assert_false(on(5));
 }
 
@@ -233,7 +193,7 @@ static void a_crash_is_followed_by_off(void **state) /* R9 */
     wire_three();
     expect("Zone.On", "{\"zone\":1,\"seconds\":600}", "\"on\":true");
     assert_true(on(5));
-    world_start(&world, TH_RESET_WATCHDOG); /* the pins keep what they had until somebody acts */
+    world_start(world, TH_RESET_WATCHDOG); /* the pins keep what they had until somebody acts */
     assert_false(on(5));
 }
 
