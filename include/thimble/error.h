@@ -85,6 +85,8 @@
       "open it with what wrote it and let it send its messages; or move it away, and lose them")                            \
     X(29, FILE_SYSTEM, FILE, "the operating system refuses an operation on the file",                                       \
       "see the error number: no space, no permission, a read-only or broken disk")                                          \
+    X(30, FILE_FLASH, FILE, "the file is no flash of this size",                                                            \
+      "name another file, or give the geometry it was made with")                                                           \
     X(32, UPDATE_FORMAT, UPDATE, "this is not a manifest, or one of a newer version",                                       \
       "sign it again with the tool of this release, or update the device in steps")                                         \
     X(33, UPDATE_KEY, UPDATE, "the manifest is signed by a key this device does not take for that",                         \

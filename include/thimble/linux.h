@@ -150,7 +150,7 @@ struct th_linux_flash {
 extern const struct th_flash_ops th_linux_flash_ops;
 
 /* Opens the file, or makes an erased flash of it where there is none, and locks it. Errors, with
- * `failure` filled and nothing open: FILE_LOCKED, FILE_FORMAT (its size is another), FILE_SYSTEM.
+ * `failure` filled and nothing open: FILE_LOCKED, FILE_FLASH (its size is another), FILE_SYSTEM.
  * What was programmed outlives the process however it ends. */
 enum th_error th_linux_flash_open(struct th_linux_flash *flash, const char *path,
                                   struct th_flash_geometry geometry, struct th_failure *failure);

@@ -159,7 +159,7 @@ enum th_error th_linux_flash_open(struct th_linux_flash *flash, const char *path
     if (found.st_size == (off_t)geometry.size)
         return TH_OK;
     if (found.st_size > (off_t)geometry.size || !complete(flash, found.st_size))
-        return give_up(flash, path, TH_ERR_FILE_FORMAT, failure);
+        return give_up(flash, path, TH_ERR_FILE_FLASH, failure);
     return TH_OK;
 }
 

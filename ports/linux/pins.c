@@ -165,14 +165,15 @@ enum th_error th_linux_pins_open(struct th_linux_pins *pins, const char *path,
     *pins = (struct th_linux_pins){.guard = -1, .now_ms = now_ms, .ctx = ctx};
     pins->file = map_file(path);
     if (!pins->file) {
-        *failure = th_failure_of(TH_ERR_FILE_MISSING);
+        *failure = th_failure_of(TH_ERR_FILE_SYSTEM);
         failure->detail = errno;
+        th_failure_name(failure, th_span_str(path));
         return failure->error;
     }
     fill(pins->file);
     if (start_guard(pins))
         return TH_OK;
-    *failure = th_failure_of(TH_ERR_STORE);
+    *failure = th_failure_of(TH_ERR_FILE_SYSTEM);
     failure->detail = errno;
     munmap(pins->file, PINS_FILE);
     pins->file = NULL;

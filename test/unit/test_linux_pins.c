@@ -207,7 +207,7 @@ static void a_file_that_cannot_be_made_is_told(void **state)
     struct th_failure failure;
 
     assert_int_equal(th_linux_pins_open(&other, "/nonexistent/pins", now_ms, NULL, &failure),
-                     TH_ERR_FILE_MISSING);
+                     TH_ERR_FILE_SYSTEM);
     th_linux_pins_close(&other);
 }
 

@@ -405,7 +405,7 @@ int main(int argc, char **argv)
         return code;
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (machine_open(&machine, &arguments.machine, &failure) != TH_OK)
-        return failed("flash", &failure);
+        return failed("cannot open the machine", &failure);
     if (arguments.verb != VERB_RUN) {
         code = run_verb(&arguments);
         machine_close(&machine);
