@@ -16,6 +16,7 @@
 #include "term.h"
 
 #define BUSY_TIMEOUT_MS 10000
+#define RETRY_MS        20
 
 int registry_failed(struct registry *registry, const char *doing)
 {
@@ -78,6 +79,19 @@ static int64_t number_of(struct registry *registry, sqlite3_stmt *statement)
 
 /* ---- opening ---- */
 
+/* Two commands that begin with a registry at once both want to switch its journal. SQLite gives up
+ * there without asking the busy handler, as waiting with a lock held could block both for ever. */
+static int begin_journal(sqlite3 *sqlite)
+{
+    for (int waited_ms = 0;; waited_ms += RETRY_MS) {
+        int error = sqlite3_exec(sqlite, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
+                                 NULL, NULL, NULL);
+        if (error != SQLITE_BUSY || waited_ms >= BUSY_TIMEOUT_MS)
+            return error;
+        sqlite3_sleep(RETRY_MS);
+    }
+}
+
 int registry_open(struct registry *registry, const char *path, bool create)
 {
     *registry = (struct registry){NULL, false};
@@ -92,8 +106,7 @@ int registry_open(struct registry *registry, const char *path, bool create)
         code = registry_failed(registry, "be opened");
     } else {
         sqlite3_busy_timeout(registry->sqlite, BUSY_TIMEOUT_MS);
-        if (sqlite3_exec(registry->sqlite, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
-                         NULL, NULL, NULL) != SQLITE_OK)
+        if (begin_journal(registry->sqlite) != SQLITE_OK)
             code = registry_failed(registry, "be opened");
     }
     if (code == EXIT_OK)
