@@ -76,7 +76,7 @@ struct th_http {
     uint8_t state, requests;
     bool closing;    /* nothing more is read */
     bool peer_ended; /* nothing more will come */
-    bool no_body, told_continue;
+    bool no_body, told_continue, skipped;
     uint32_t since_ms; /* what the deadline runs from */
     uint16_t out_len, out_at;
     uint8_t out[512]; /* the answer's head, or a whole error */

@@ -128,7 +128,7 @@ static uint16_t read_request_line(struct th_span line, struct http_head *out)
 
     if (!take_until(&line, ' ', &method) || !take_until(&line, ' ', &target))
         return 400;
-    if (http_is(line, "http/1.0"))
+    if (th_span_equal(line, TH_SPAN("HTTP/1.0")))
         out->close = true;
     else if (!th_span_equal(line, TH_SPAN("HTTP/1.1")))
         return line.len == 8 && memcmp(line.at, "HTTP/", 5) == 0 ? 505 : 400;

@@ -205,7 +205,7 @@ static void next_request(struct th_http *http, uint32_t now_ms)
     http->used -= http->all;
     memmove(http->buffer, http->buffer + http->all, http->used);
     http->all = 0;
-    http->told_continue = false;
+    http->told_continue = http->skipped = false;
     http->out_len = http->out_at = 0;
     http->state = http->closing ? ENDED : READING;
     http->since_ms = now_ms;
@@ -223,11 +223,13 @@ static void tell_continue(struct th_http *http)
     http->out_at = 0;
 }
 
-/* An empty line before a request is passed over (RFC 9112 §2.2). */
+/* One empty line before a request is passed over (RFC 9112 §2.2), and only one: else who sends
+ * nothing but empty lines would never be late. */
 static void skip_empty_line(struct th_http *http)
 {
-    if (http->used < 2 || http->buffer[0] != '\r' || http->buffer[1] != '\n')
+    if (http->skipped || http->used < 2 || http->buffer[0] != '\r' || http->buffer[1] != '\n')
         return;
+    http->skipped = true;
     http->used -= 2;
     memmove(http->buffer, http->buffer + 2, http->used);
 }

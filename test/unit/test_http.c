@@ -214,6 +214,8 @@ static void what_two_readers_could_read_differently_is_refused(void **state)
         {"GET /<script> HTTP/1.1\r\n" HOST "\r\n", 400},
         {" GET / HTTP/1.1\r\n" HOST "\r\n", 400},
         {"GET / http/1.1\r\n" HOST "\r\n", 400},
+        {"GET / http/1.0\r\n" HOST "\r\n", 400}, /* was taken, for letters of any case */
+        {"\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", 400},
         {"GET /\r\n" HOST "\r\n", 400},
         {"GET http://a/ HTTP/1.1\r\n" HOST "\r\n", 400},
         {"CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n", 400},
@@ -343,6 +345,20 @@ static void a_slow_client_is_shown_out(void **state)
     }
     assert_memory_equal(wire->got, "HTTP/1.1 408", 12);
     assert_int_equal(i, TH_HTTP_REQUEST_MS / 1000);
+    assert_int_equal(wire->requests, 0);
+}
+
+/* Was never shown out: each line began the wait anew. */
+static void who_says_empty_lines_alone_is_shown_out(void **state)
+{
+    struct wire *wire = *state;
+
+    again(wire);
+    for (int i = 0; i < 4 && !wire->closed; i++) {
+        say(wire, "\r\n", 2, 2);
+        wire->now_ms += TH_HTTP_REQUEST_MS - 1000;
+    }
+    assert_true(wire->closed);
     assert_int_equal(wire->requests, 0);
 }
 
@@ -496,6 +512,7 @@ int main(void)
         TEST(a_connection_serves_a_hundred_requests),
         TEST(who_waits_for_a_hundred_is_told_to_continue),
         TEST(a_slow_client_is_shown_out),
+        TEST(who_says_empty_lines_alone_is_shown_out),
         TEST(a_silent_client_is_shown_out),
         TEST(who_does_not_take_the_answer_is_shown_out),
         TEST(a_body_of_any_size_streams),
