@@ -82,3 +82,15 @@ function(thimble_program name)
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE ${arg_LIBS} thimble_flags)
 endfunction()
+
+# thimble_page_library(): the page of configuration mode, out of web/.
+function(thimble_page_library)
+    file(GLOB web CONFIGURE_DEPENDS ${THIMBLE_ROOT}/web/*)
+    set(page ${CMAKE_BINARY_DIR}/page.c)
+    add_custom_command(OUTPUT ${page}
+        COMMAND sh ${THIMBLE_ROOT}/cmake/host/page.sh ${THIMBLE_ROOT}/web ${page}
+        DEPENDS ${web} ${THIMBLE_ROOT}/cmake/host/page.sh
+        COMMENT "Compressing the page" VERBATIM)
+    add_library(thimble_page STATIC ${page})
+    target_link_libraries(thimble_page PUBLIC thimble PRIVATE $<BUILD_INTERFACE:thimble_flags>)
+endfunction()

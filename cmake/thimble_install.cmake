@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/thimble)
 set(installed thimble_flags)
-foreach(lib thimble thimble_bearssl thimble_openssl thimble_linux)
+foreach(lib thimble thimble_page thimble_bearssl thimble_openssl thimble_linux)
     if(TARGET ${lib})
         list(APPEND installed ${lib})
         install(TARGETS ${lib} EXPORT thimble ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
