@@ -22,12 +22,14 @@
 enum th_rpc_code {
     TH_RPC_OK = 0,
     TH_RPC_BAD_REQUEST = 400, /* not JSON, or not a frame; the message says where */
+    TH_RPC_UNPROVED = 401,    /* the set-up code must be proved first (local.h) */
     TH_RPC_FORBIDDEN = 403,   /* unknown caller, or a role too low for the method */
     TH_RPC_NOT_FOUND = 404,   /* no such method, setting, zone ... */
     TH_RPC_LATE = 408,        /* the request's time was over when it came */
     TH_RPC_CONFLICT = 409,    /* right in itself, but not now: the message says why */
     TH_RPC_TOO_LARGE = 413,   /* the request or its answer does not fit */
     TH_RPC_BAD_VALUE = 422, /* a parameter is missing, unknown, of the wrong type or out of range */
+    TH_RPC_WAIT = 429,      /* too many wrong codes */
     TH_RPC_INTERNAL = 500,  /* the device's own failure, such as flash */
     TH_RPC_BUSY = 503,      /* too many requests at once: ask again */
 };

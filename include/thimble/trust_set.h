@@ -29,7 +29,14 @@ enum th_trust_item_kind {
     TH_ITEM_ROLE = 7,        /* `bytes`: a caller's name, `role` */
 };
 
-enum th_role { TH_ROLE_NONE, TH_ROLE_VIEWER, TH_ROLE_OPERATOR, TH_ROLE_ADMIN, TH_ROLE_AGENT };
+enum th_role {
+    TH_ROLE_NONE,
+    TH_ROLE_VIEWER,
+    TH_ROLE_OPERATOR,
+    TH_ROLE_ADMIN,
+    TH_ROLE_AGENT,
+    TH_ROLE_LOCAL, /* on the spot, the set-up code proved: in no trust set */
+};
 
 struct th_trust_item {
     enum th_trust_item_kind kind;

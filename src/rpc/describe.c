@@ -11,7 +11,7 @@ static const char *const type_names[] = {
 
 static const char *const role_names[] = {
     [TH_ROLE_NONE] = "none",   [TH_ROLE_VIEWER] = "viewer", [TH_ROLE_OPERATOR] = "operator",
-    [TH_ROLE_ADMIN] = "admin", [TH_ROLE_AGENT] = "agent",
+    [TH_ROLE_ADMIN] = "admin", [TH_ROLE_AGENT] = "agent",   [TH_ROLE_LOCAL] = "local",
 };
 
 static void list(void *ctx, struct th_rpc_call *call)

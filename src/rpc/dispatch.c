@@ -80,8 +80,11 @@ static void put_error(struct th_json_writer *writer, enum th_rpc_code code, cons
 
 bool rpc_role_allows(const struct th_rpc_method *method, enum th_role role)
 {
-    return role == TH_ROLE_AGENT ? method->role <= TH_ROLE_VIEWER || method->role == TH_ROLE_AGENT
-                                 : role >= (enum th_role)method->role;
+    if (role == TH_ROLE_AGENT)
+        return method->role <= TH_ROLE_VIEWER || method->role == TH_ROLE_AGENT;
+    if (method->role == TH_ROLE_AGENT)
+        return false;
+    return role >= (enum th_role)method->role;
 }
 
 /* A repeat of an answered nonce; false when there is none. */
