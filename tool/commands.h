@@ -19,6 +19,8 @@ int trust_main(int argc, char **argv);
 int flash_main(int argc, char **argv);
 int call_main(int argc, char **argv);
 int config_main(int argc, char **argv);
+int zone_main(int argc, char **argv);
+int log_main(int argc, char **argv);
 int watch_main(int argc, char **argv);
 int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);

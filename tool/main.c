@@ -20,6 +20,8 @@ static const struct command commands[] = {
     {"flash", flash_main, "looks into the flash of a device: inspect"},
     {"call", call_main, "asks a device for something"},
     {"config", config_main, "a device's settings: get, set on trial, compare"},
+    {"zone", zone_main, "switches a device's zones, and shows them"},
+    {"log", log_main, "what a device has said, and what has failed"},
     {"watch", watch_main, "what devices are doing, live"},
     {"pub", pub_main, "publishes a message, a file, or lines"},
     {"sub", sub_main, "subscribes and prints what arrives"},

@@ -49,6 +49,8 @@ enum th_device_record {
 
 struct th_device;
 
+enum th_level { TH_LEVEL_ERROR, TH_LEVEL_WARN, TH_LEVEL_INFO, TH_LEVEL_DEBUG };
+
 /* Any function may be NULL. */
 struct th_service_ops {
     /* Once, before the first mode is entered; also in safe mode. */
@@ -65,6 +67,8 @@ struct th_service_ops {
                     uint32_t now_ms);
     /* Milliseconds until the next call. In every mode, safe mode included. */
     uint32_t (*step)(void *ctx, struct th_device *device, uint32_t now_ms);
+    /* A line for people, `level` as the setting log.level; also before `start`. Never a secret. */
+    void (*said)(void *ctx, enum th_level level, const char *line);
 };
 
 struct th_service {
@@ -224,6 +228,10 @@ struct th_span th_device_trust_set(const struct th_device *device);
 
 /* The device's name, "" before it is enrolled. Lives as long as the device. */
 const char *th_device_id(const struct th_device *device);
+
+/* A line for the console (but for DEBUG) and for services that listen. Errors of the device's own
+ * work go into the history instead, which is told once. */
+void th_device_log(const struct th_device *device, enum th_level level, const char *line);
 
 /* Publishes on <device>/<topic>. Errors as th_mqtt_publish(); `id` may be NULL. */
 enum th_error th_device_publish(struct th_device *device, const char *topic, struct th_span payload,

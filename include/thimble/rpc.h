@@ -129,6 +129,10 @@ struct th_rpc {
     const struct th_rpc_set *sets[TH_RPC_SETS_MAX];
     uint8_t set_count;
     struct th_span device; /* the device's id: `src` of answers */
+    /* Told of each request once it is answered, for the log; `call` lives for the call. NULL: not.
+     * call->method is NULL where there is none of that name. */
+    void (*heard)(void *ctx, const struct th_rpc_call *call);
+    void *heard_ctx;
     struct th_rpc_kept kept[TH_RPC_KEPT];
     uint8_t oldest;
 };

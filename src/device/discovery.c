@@ -30,7 +30,7 @@ static void read_settings(struct th_discovery *discovery)
     struct th_text caller = th_text_init(discovery->caller, sizeof discovery->caller);
     th_text_str(&caller, is_caller(text) ? text : "");
     if (!is_caller(text))
-        th_device_say(discovery->device, "ha.caller is no user's name");
+        th_device_log(discovery->device, TH_LEVEL_WARN, "ha.caller is no user's name");
 }
 
 static void start(void *ctx, struct th_device *device, uint32_t now_ms)

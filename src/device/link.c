@@ -70,7 +70,8 @@ static void judge_clock(struct th_device *device, const struct th_failure *failu
     device->late = late ? device->late + 1 : 0;
     if (device->late < LATE_MAX)
         return;
-    th_device_say(device, "the clock refuses every broker: it is not trusted any more");
+    th_device_log(device, TH_LEVEL_WARN,
+                  "the clock refuses every broker: it is not trusted any more");
     th_clock_init(&device->clock, device->clock.floor_s, now_ms);
     device->late = 0;
 }

@@ -101,7 +101,9 @@ struct th_span th_device_agent(const struct th_device *device);
 
 /* ---- tell.c ---- */
 
-void th_device_say(const struct th_device *device, const char *line);
+/* On the console alone: what must not leave the device. */
+void th_device_show(const struct th_device *device, const char *line);
+void th_device_say(const struct th_device *device, const char *line); /* TH_LEVEL_INFO */
 void th_device_tell_start(struct th_device *device);
 void th_device_tell_mode(struct th_device *device);
 void th_device_tell_failure(struct th_device *device, const struct th_failure *failure,

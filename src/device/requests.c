@@ -2,7 +2,37 @@
 /* Requests as a service of the device: what comes in, what goes out, and when it restarts. */
 #include <thimble/time.h>
 
+#include "base/text.h"
 #include "device/requests.h"
+
+/* ---- what is said of each request ---- */
+
+/* What acts, and who was refused, can be read afterwards; questions only where debug is wanted. */
+static enum th_level level_of(const struct th_rpc_call *call)
+{
+    return call->code == TH_RPC_FORBIDDEN       ? TH_LEVEL_WARN
+           : call->method && call->method->acts ? TH_LEVEL_INFO
+                                                : TH_LEVEL_DEBUG;
+}
+
+static void heard(void *ctx, const struct th_rpc_call *call)
+{
+    const struct th_requests *requests = ctx;
+    char line[160];
+    struct th_text text = th_text_init(line, sizeof line);
+
+    for (size_t i = 0; i < call->caller.len && i <= TH_CALLER_MAX; i++) {
+        char c = (char)call->caller.at[i];
+        th_text_char(&text, c > 0x20 && c < 0x7F ? c : '?');
+    }
+    th_text_str(&text, " asks for ");
+    th_text_str(&text, call->method ? call->method->name : "something");
+    if (call->code != TH_RPC_OK) {
+        th_text_str(&text, ", refused: ");
+        th_text_str(&text, call->message);
+    }
+    th_device_log(requests->device, level_of(call), line);
+}
 
 void th_requests_init(struct th_requests *requests, uint8_t *queue, size_t queue_room,
                       uint8_t *bundle, size_t bundle_room)
@@ -11,6 +41,8 @@ void th_requests_init(struct th_requests *requests, uint8_t *queue, size_t queue
     requests->bundle = bundle;
     requests->bundle_room = bundle ? bundle_room : 0;
     th_rpc_init(&requests->rpc, th_span_of(NULL, 0));
+    requests->rpc.heard = heard;
+    requests->rpc.heard_ctx = requests;
     th_rpc_mqtt_init(&requests->front, &requests->rpc, queue, queue_room);
     requests->own[0] = (struct th_rpc_set){th_requests_methods, th_requests_method_count, requests};
     requests->own[1] = (struct th_rpc_set){th_rpc_methods, TH_RPC_METHODS, &requests->rpc};

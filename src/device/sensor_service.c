@@ -93,7 +93,7 @@ static void entered(void *ctx, struct th_device *device, uint32_t now_ms)
         begin(service, now_ms);
     service->sensors.config.device = th_span_str(th_device_id(device));
     if (service->fault)
-        th_device_say(device, service->fault);
+        th_device_log(device, TH_LEVEL_WARN, service->fault);
 }
 
 static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)

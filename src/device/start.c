@@ -293,7 +293,7 @@ static void need_code(struct th_device *device)
     th_setup_code_show(code, shown);
     th_text_str(&text, "set-up code: ");
     th_text_str(&text, shown);
-    th_device_say(device, line);
+    th_device_show(device, line);
     th_wipe(code, sizeof code);
     th_wipe(shown, sizeof shown);
     th_wipe(line, sizeof line);

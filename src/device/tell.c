@@ -4,10 +4,28 @@
 
 #define LINE 384
 
-void th_device_say(const struct th_device *device, const char *line)
+void th_device_show(const struct th_device *device, const char *line)
 {
     if (device->config->say)
         device->config->say(device->config->user, line);
+}
+
+void th_device_log(const struct th_device *device, enum th_level level, const char *line)
+{
+    const struct th_device_config *config = device->config;
+
+    if (level < TH_LEVEL_DEBUG)
+        th_device_show(device, line);
+    for (uint8_t i = 0; i < config->service_count; i++) {
+        const struct th_service *service = &config->services[i];
+        if (service->ops->said)
+            service->ops->said(service->ctx, level, line);
+    }
+}
+
+void th_device_say(const struct th_device *device, const char *line)
+{
+    th_device_log(device, TH_LEVEL_INFO, line);
 }
 
 void th_device_tell_start(struct th_device *device)
@@ -94,7 +112,7 @@ void th_device_tell_failure(struct th_device *device, const struct th_failure *f
         th_text_decimal(&text, retry_ms);
         th_text_str(&text, " ms");
     }
-    th_device_say(device, line);
+    th_device_log(device, TH_LEVEL_ERROR, line);
 }
 
 void th_device_tell_address(struct th_device *device, const uint8_t address[4])

@@ -120,7 +120,7 @@ void th_device_order_step(struct th_device *device, uint32_t now_ms)
         th_device_enter(device, now_ms);
         break;
     case TH_TRIAL_USE_OLD:
-        th_device_say(device, "the new set fails: back to the old one");
+        th_device_log(device, TH_LEVEL_WARN, "the new set fails: back to the old one");
         device->old_since_ms = now_ms;
         th_device_enter(device, now_ms);
         break;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Zone.On, Zone.Off, Zone.Status. */
+#include "base/text.h"
 #include "device/zone_service.h"
 
 static void put_number(struct th_json_writer *json, const char *name, int64_t number)
@@ -8,11 +9,12 @@ static void put_number(struct th_json_writer *json, const char *name, int64_t nu
     th_json_put_integer(json, number);
 }
 
+static const char *const causes[] = {"start", "command", "schedule", "lease",
+                                     "group", "safe",    "fault"};
+
 void th_zone_put_status(struct th_zone_service *service, uint8_t zone, uint32_t now_ms,
                         struct th_json_writer *json)
 {
-    static const char *const causes[] = {"start", "command", "schedule", "lease",
-                                         "group", "safe",    "fault"};
     struct th_zone_status status;
 
     th_zones_status(&service->zones, zone, now_ms, &status);
@@ -28,6 +30,28 @@ void th_zone_put_status(struct th_zone_service *service, uint8_t zone, uint32_t 
     th_json_name(json, "cause");
     th_json_put_string(json, th_span_str(causes[status.cause]));
     th_json_close(json, '}');
+}
+
+void th_zone_say(struct th_zone_service *service, uint8_t zone, uint32_t now_ms)
+{
+    char line[64];
+    struct th_text text = th_text_init(line, sizeof line);
+    struct th_zone_status status;
+
+    th_zones_status(&service->zones, zone, now_ms, &status);
+    if (status.cause == TH_ZONE_START)
+        return;
+    th_text_str(&text, "zone ");
+    th_text_decimal(&text, zone);
+    th_text_str(&text, status.commanded ? " on for " : " off");
+    if (status.commanded) {
+        th_text_decimal(&text, status.left_s);
+        th_text_str(&text, " s");
+    }
+    th_text_str(&text, ": ");
+    th_text_str(&text, causes[status.cause]);
+    th_device_log(service->device, status.cause == TH_ZONE_FAULT ? TH_LEVEL_WARN : TH_LEVEL_INFO,
+                  line);
 }
 
 static bool ready(const struct th_zone_service *service, struct th_rpc_call *call)
@@ -70,13 +94,24 @@ static void zone_on(void *ctx, struct th_rpc_call *call)
                true, seconds);
 }
 
+/* Zone 0, which nobody can name, stands for all of them. */
 static void zone_off(void *ctx, struct th_rpc_call *call)
 {
     struct th_zone_service *service = ctx;
     uint8_t zone = (uint8_t)th_rpc_integer(call, 0, 0);
+    enum th_zone_answer how = TH_ZONE_DONE;
 
-    if (ready(service, call))
+    if (!ready(service, call))
+        return;
+    if (zone > 0) {
         answer(call, th_zones_off(&service->zones, zone, call->now.ms), zone, false, 0);
+        return;
+    }
+    for (uint8_t each = 1; each <= service->zones.config.count; each++) {
+        enum th_zone_answer one = th_zones_off(&service->zones, each, call->now.ms);
+        how = one != TH_ZONE_DONE ? one : how;
+    }
+    answer(call, how, 0, false, 0);
 }
 
 static void put_starts(const struct th_zone_service *service, struct th_json_writer *json)
@@ -121,10 +156,14 @@ static const struct th_rpc_param on_params[] = {
     {"seconds", TH_RPC_INTEGER, true, 1, TH_ZONE_SECONDS_MAX, "for how long, from now"},
 };
 
+static const struct th_rpc_param off_params[] = {
+    {"zone", TH_RPC_INTEGER, false, 1, TH_ZONES_MAX, "number of the zone; without it, all"},
+};
+
 const struct th_rpc_method th_zone_method_table[ZONE_METHODS] = {
     {"Zone.On", TH_ROLE_OPERATOR, true, 2, on_params,
      "Switches a zone on for so long; it goes off by itself whatever happens.", zone_on},
-    {"Zone.Off", TH_ROLE_OPERATOR, true, 1, on_params, "Switches a zone off.", zone_off},
+    {"Zone.Off", TH_ROLE_OPERATOR, true, 1, off_params, "Switches a zone off, or all.", zone_off},
     {"Zone.Status", TH_ROLE_VIEWER, false, 0, NULL, "All zones, and the weekly starts.",
      zone_status},
 };

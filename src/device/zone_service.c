@@ -178,7 +178,7 @@ static void entered(void *ctx, struct th_device *device, uint32_t now_ms)
         th_zones_safe(&service->zones, now_ms);
     service->digest = digest;
     if (service->fault)
-        th_device_say(device, service->fault);
+        th_device_log(device, TH_LEVEL_WARN, service->fault);
 }
 
 static void leaving(void *ctx, struct th_device *device, uint32_t now_ms)
@@ -235,8 +235,10 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
         return TH_FOREVER;
     struct th_clock_view clock = th_clock_read(&device->clock, now_ms);
     th_zones_tick(&service->zones, &clock, now_ms);
-    for (uint8_t zone; (zone = th_zones_changed(&service->zones)) != 0;)
+    for (uint8_t zone; (zone = th_zones_changed(&service->zones)) != 0;) {
         service->to_tell |= (uint16_t)(1u << zone);
+        th_zone_say(service, zone, now_ms);
+    }
     /* Unconnected, statuses would fill the outbox one after the other; the newest is told then. */
     if (device->linked && th_link_state(&device->link) == TH_LINK_UP && tell_all(service, now_ms))
         return 0;

@@ -15,4 +15,7 @@ extern const struct th_rpc_method th_zone_method_table[ZONE_METHODS];
 void th_zone_put_status(struct th_zone_service *service, uint8_t zone, uint32_t now_ms,
                         struct th_json_writer *json);
 
+/* A line for the log: what the zone does now, and why. */
+void th_zone_say(struct th_zone_service *service, uint8_t zone, uint32_t now_ms);
+
 #endif

@@ -169,6 +169,8 @@ struct th_span th_rpc_handle(struct th_rpc *rpc, const struct th_rpc_frame *fram
     /* The closing brace must fit behind any result. */
     writer.end -= room > 0;
     act(rpc, frame, caller, &call);
+    if (rpc->heard)
+        rpc->heard(rpc->heard_ctx, &call);
     if (call.code != TH_RPC_OK) {
         writer = before;
         put_error(&writer, call.code, call.message);

@@ -54,6 +54,8 @@ call thimble-call
 config_get thimble-config
 config_set thimble-config
 config_import thimble-config
+zone thimble-zone
+log thimble-log
 watch thimble-watch
 pub thimble-pub
 sub thimble-sub

@@ -45,6 +45,8 @@ _thimble() {
             mapfile -t COMPREPLY < <(compgen -W "$(_thimble_names)" -- "$word")
         fi
         ;;
+    --level) mapfile -t COMPREPLY < <(compgen -W "error warn info debug" -- "$word") ;;
+    on | off) mapfile -t COMPREPLY < <(compgen -W "1 2 3 4 5 6 7 8 all" -- "$word") ;;
     --role) mapfile -t COMPREPLY < <(compgen -W "viewer operator admin" -- "$word") ;;
     --tls-backend)
         [[ ${command[0]} == tls ]] && before=both || before=

@@ -7,6 +7,7 @@
 #include <thimble/discovery.h>
 #include <thimble/linux.h>
 #include <thimble/linux_pins.h>
+#include <thimble/log_service.h>
 #include <thimble/requests.h>
 #include <thimble/sensor_service.h>
 #include <thimble/tls_bearssl.h>
@@ -35,6 +36,7 @@ extern const struct th_sensor host_sensors[HOST_SENSORS];
 
 #define MACHINE_BUFFER   4096
 #define MACHINE_READINGS 1000
+#define MACHINE_LINES    16384
 
 struct machine_options {
     const char *flash;    /* file */
@@ -73,7 +75,9 @@ struct machine {
     struct th_sensor_service sensors;
     struct th_sensor_reading readings[MACHINE_READINGS];
     struct th_discovery discovery;
-    struct th_service services[4];
+    struct th_log_service log;
+    uint8_t lines[MACHINE_LINES];
+    struct th_service services[5];
     _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
