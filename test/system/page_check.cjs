@@ -5,6 +5,7 @@
 const assert = require('assert');
 const crypto = require('crypto');
 const fs = require('fs');
+const { spawnSync } = require('child_process');
 const [, , built, source] = process.argv;
 
 const page = fs.readFileSync(`${built}/page.html`, 'utf8');
@@ -20,6 +21,11 @@ const between = (tag) => {
 assert(policy.includes(`script-src ${digest(between('script'))};`), 'the script is another one');
 assert(policy.includes(`style-src ${digest(between('style'))};`), 'the style is another one');
 assert(policy.startsWith("default-src 'none';"));
+
+// As a module, a name that two files have would be an error; inside a function the last one would win.
+fs.writeFileSync(`${built}/names.mjs`, between('script').split('\n').slice(1, -2).join('\n'));
+const parsed = spawnSync(process.execPath, ['--check', `${built}/names.mjs`]);
+assert.strictEqual(parsed.status, 0, parsed.stderr.toString());
 
 const ours = new Function(`${fs.readFileSync(`${source}/web/crypto.js`, 'utf8')}
     ;return { sha256, hmac, hkdf, base64, unbase64, tidyCode, pageKey, sessionKeys, seal, unseal }`)();
