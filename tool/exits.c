@@ -7,6 +7,7 @@ int exits_of(enum th_error error)
 {
     switch (th_error_layer(error)) {
     case TH_LAYER_NONE: return EXIT_OK;
+    case TH_LAYER_BOARD:
     case TH_LAYER_CALL: return EXIT_FAILED;
     case TH_LAYER_UPDATE:
     case TH_LAYER_ENROL:

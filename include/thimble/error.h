@@ -31,7 +31,8 @@
     X(KEEP_ALIVE, "keep-alive")                                                    \
     X(UPDATE, "update") /* a manifest or what it announces */                      \
     X(WIFI, "wifi")                                                                \
-    X(ENROL, "enrolment")
+    X(ENROL, "enrolment")                                                          \
+    X(BOARD, "board") /* pins, buses and converters */
 
 /* X(number, NAME, LAYER, text, remedy) */
 /* clang-format off */
@@ -115,6 +116,14 @@
       "enrol the device with its newest request: each one replaces the one before")                                         \
     X(52, ENROL_CERTIFICATE, ENROL, "a certificate in the bundle is not over this device's key and name",                   \
       "the bundle is another device's, or was put together wrongly: enrol this one with its own request")                   \
+    X(56, BOARD_MISSING, BOARD, "there is no such chip, device or converter here",                                          \
+      "gpiodetect, ls /dev/spidev* and ls /sys/bus/iio/devices list them; raspi-config switches SPI on")                    \
+    X(57, BOARD_DENIED, BOARD, "the kernel does not let this user have it",                                                 \
+      "add the user to the group that ls -l shows for it (often gpio or spi), and log in again")                            \
+    X(58, BOARD_KIND, BOARD, "that is no chip, device or converter of this kind",                                           \
+      "gpio takes a GPIO chip, spi a spidev device, adc an IIO device with voltage inputs")                                 \
+    X(59, BOARD_SYSTEM, BOARD, "the kernel refuses an operation on the board",                                              \
+      "see the error number; gpioinfo tells who has a line")                                                                \
     X(64, NAME_NOT_FOUND, NAME, "the broker's name has no address",                                                         \
       "check the spelling and the DNS server; an IP address works too when it is in the certificate")                       \
     X(65, NAME_TIMEOUT, NAME, "no DNS server answered",                                                                     \

@@ -2,8 +2,9 @@
 /*
  * Outputs on Linux that nobody needs to switch off. A guard, a process of its own, holds them: it
  * switches off what is armed at its time, whatever the device's process is doing then, and all of
- * it when that process ends, in whatever way. The pins here are virtual: they stand in a file of
- * text that people and programs may watch, and in which they may drive the inputs.
+ * it when that process ends, in whatever way. What it holds are wires: those of a GPIO chip and a
+ * SPI device (linux_gpio.h), or virtual ones. The virtual ones stand in a file of text that people
+ * and programs may watch, and in which they may drive the inputs.
  *
  *   pin 04 out 1 in 1      a line for each of 32 pins: driven (out) or not (---), the level it is
  *   ...                    driven to, and the level an input shows, which anybody may change
@@ -18,21 +19,53 @@
 #include <thimble/board.h>
 #include <thimble/failure.h>
 
-#define TH_LINUX_PINS 32
+#define TH_LINUX_PINS 32 /* virtual ones */
 #define TH_LINUX_ADCS 16
+
+/* ---- wires: what the guard holds; called by its process alone ---- */
+
+#define TH_LINUX_WIRES 255 /* numbers of pins, at most */
+#define TH_LINUX_WHY   120 /* bytes of a reason, with its NUL */
+
+struct th_linux_wires_ops {
+    /* Drives a pin, which is an output from then on. All but let_go: false when it could not be
+     * done, with a sentence for a person in `why`. */
+    bool (*drive)(void *ctx, uint8_t pin, bool high, char why[TH_LINUX_WHY]);
+    /* The level that is there; a pin that was never driven is made an input for it. */
+    bool (*level)(void *ctx, uint8_t pin, bool *high, char why[TH_LINUX_WHY]);
+    /* The pin is no output any more. */
+    void (*let_go)(void *ctx, uint8_t pin);
+    bool (*send)(void *ctx, uint8_t byte, char why[TH_LINUX_WHY]);
+};
+
+struct th_linux_wires {
+    const struct th_linux_wires_ops *ops;
+    void *ctx;
+};
+
+/* ---- the device's end ---- */
 
 /* Fields private. */
 struct th_linux_pins {
     int guard;  /* socket to the guard; -1: closed */
     pid_t pid;  /* of the guard */
-    char *file; /* the text, mapped */
+    char *file; /* the text, mapped; NULL: the wires are real */
+    bool lost;
+    char why[TH_LINUX_WHY];
     uint32_t (*now_ms)(void *ctx);
     void *ctx;
 };
 
-/* Starts the guard and makes the file anew, all pins inputs that are pulled high. `path` is not
- * used by two devices at a time. `now_ms` is the board's clock. Before any thread is started. OK,
- * or FILE_MISSING, STORE with `failure`. */
+/* Starts the guard over those wires. They are opened already and used by the guard's process alone
+ * from then on; this one may close its copies. `now_ms` is the board's clock. Before any thread is
+ * started, and before files are opened that the guard must not keep open. OK, or FILE_SYSTEM with
+ * `failure`. */
+enum th_error th_linux_pins_guard(struct th_linux_pins *pins, struct th_linux_wires wires,
+                                  uint32_t (*now_ms)(void *ctx), void *ctx,
+                                  struct th_failure *failure);
+
+/* The same over virtual wires: makes the file anew, all pins inputs that are pulled high. `path` is
+ * not used by two devices at a time. */
 enum th_error th_linux_pins_open(struct th_linux_pins *pins, const char *path,
                                  uint32_t (*now_ms)(void *ctx), void *ctx,
                                  struct th_failure *failure);
@@ -40,7 +73,14 @@ enum th_error th_linux_pins_open(struct th_linux_pins *pins, const char *path,
 /* Everything goes off. */
 void th_linux_pins_close(struct th_linux_pins *pins);
 
-/* The context of all three is the struct th_linux_pins. */
+/* Why the wires did not do what they were told last; "": they did. Lives until the next call. */
+const char *th_linux_pins_why(const struct th_linux_pins *pins);
+
+/* The guard has gone. Nothing can be switched any more, and what was on is on or off as the kernel
+ * leaves the pins of a process that has died: end this one, and start anew. */
+bool th_linux_pins_lost(const struct th_linux_pins *pins);
+
+/* The context of all three is the struct th_linux_pins; analog inputs are virtual ones. */
 extern const struct th_pin_ops th_linux_pin_ops;
 extern const struct th_spi_ops th_linux_spi_ops;
 extern const struct th_analog_ops th_linux_analog_ops;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,7 +212,160 @@ static void a_file_that_cannot_be_made_is_told(void **state)
     th_linux_pins_close(&other);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+/* ---- wires that do not obey ---- */
+
+/* Shared with the guard, whose process works on them. */
+struct stubborn {
+    volatile bool refuse;
+    volatile char levels[TH_LINUX_WIRES]; /* 0: never driven */
+    volatile int byte;
+};
+static struct stubborn *stubborn;
+
+static bool stubborn_drive(void *ctx, uint8_t pin, bool high, char why[TH_LINUX_WHY])
+{
+    struct stubborn *wires = ctx;
+
+    if (wires->refuse) {
+        snprintf(why, TH_LINUX_WHY, "line %u does not obey", pin);
+        return false;
+    }
+    wires->levels[pin] = high ? 'H' : 'L';
+    return true;
+}
+
+static bool stubborn_level(void *ctx, uint8_t pin, bool *high, char why[TH_LINUX_WHY])
+{
+    const struct stubborn *wires = ctx;
+
+    (void)why;
+    *high = wires->levels[pin] == 'H';
+    return true;
+}
+
+static void stubborn_let_go(void *ctx, uint8_t pin)
+{
+    ((struct stubborn *)ctx)->levels[pin] = '-';
+}
+
+static bool stubborn_send(void *ctx, uint8_t byte, char why[TH_LINUX_WHY])
+{
+    struct stubborn *wires = ctx;
+
+    if (wires->refuse) {
+        snprintf(why, TH_LINUX_WHY, "SPI does not obey");
+        return false;
+    }
+    wires->byte = byte;
+    return true;
+}
+
+static int begin_stubborn(void **state)
+{
+    static const struct th_linux_wires_ops ops = {stubborn_drive, stubborn_level, stubborn_let_go,
+                                                  stubborn_send};
+    struct th_failure failure;
+
+    (void)state;
+    stubborn =
+        mmap(NULL, sizeof *stubborn, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    memset(stubborn, 0, sizeof *stubborn);
+    return th_linux_pins_guard(&pins, (struct th_linux_wires){&ops, stubborn}, now_ms, NULL,
+                               &failure) == TH_OK
+               ? 0
+               : -1;
+}
+
+static int end_stubborn(void **state)
+{
+    (void)state;
+    th_linux_pins_close(&pins);
+    munmap(stubborn, sizeof *stubborn);
+    return 0;
+}
+
+static bool level_comes(uint8_t pin, char level)
+{
+    for (int i = 0; i < 5000 && stubborn->levels[pin] != level; i += 5)
+        sleep_ms(5);
+    return stubborn->levels[pin] == level;
+}
+
+static void what_does_not_go_off_at_its_time_goes_off_as_soon_as_it_can(void **state)
+{
+    (void)state;
+    assert_true(arm(4, 300));
+    assert_true(set(4, TH_PIN_LOW));
+    stubborn->refuse = true;
+    sleep_ms(600);
+    assert_int_equal(stubborn->levels[4], 'L');
+    assert_false(set(4, TH_PIN_LOW)); /* its time is over, whatever the wire says */
+    assert_string_equal(th_linux_pins_why(&pins), "line 4 does not obey");
+    stubborn->refuse = false;
+    assert_true(level_comes(4, 'H'));
+    sleep_ms(20);
+    assert_true(set(4, TH_PIN_HIGH));
+    assert_string_equal(th_linux_pins_why(&pins), "");
+}
+
+static void an_order_to_go_off_that_fails_is_kept(void **state)
+{
+    (void)state;
+    assert_true(arm(254, 60000));
+    assert_true(set(254, TH_PIN_LOW));
+    stubborn->refuse = true;
+    assert_false(set(254, TH_PIN_HIGH));
+    assert_false(th_linux_spi_ops.output(&pins, 0xFF, NULL, 0));
+    stubborn->refuse = false;
+    assert_true(level_comes(254, 'H'));
+    for (int i = 0; i < 5000 && stubborn->byte != 0xFF; i += 5)
+        sleep_ms(5);
+    assert_int_equal(stubborn->byte, 0xFF);
+}
+
+static void at_the_end_a_wire_is_asked_until_it_obeys(void **state)
+{
+    (void)state;
+    assert_true(arm(4, 60000));
+    assert_true(set(4, TH_PIN_LOW));
+    assert_true(set(9, TH_PIN_LOW)); /* never on a lease */
+    stubborn->refuse = true;
+    close(pins.guard);
+    sleep_ms(250);
+    assert_int_equal(stubborn->levels[4], 'L');
+    stubborn->refuse = false;
+    waitpid(pins.pid, NULL, 0);
+    assert_int_equal(stubborn->levels[4], 'H');
+    assert_int_equal(stubborn->levels[9], '-');
+    pins.pid = 0;
+}
+
+static void a_guard_that_has_gone_is_told(void **state)
+{
+    (void)state;
+    enum th_pin_level level;
+
+    assert_false(th_linux_pins_lost(&pins));
+    kill(pins.pid, SIGKILL);
+    assert_false(th_linux_pin_ops.get(&pins, 4, &level));
+    assert_true(th_linux_pins_lost(&pins));
+    assert_false(set(4, TH_PIN_LOW));
+    assert_non_null(strstr(th_linux_pins_why(&pins), "guard"));
+}
+
+static void a_pin_the_guard_cannot_number_is_refused(void **state)
+{
+    (void)state;
+    enum th_pin_level level;
+
+    assert_false(set(255, TH_PIN_LOW));
+    assert_false(arm(255, 1000));
+    assert_false(th_linux_pin_ops.get(&pins, 255, &level));
+    assert_true(set(254, TH_PIN_LOW));
+}
+
+#define WIRES(name) cmocka_unit_test_setup_teardown(name, begin_stubborn, end_stubborn)
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
@@ -223,6 +377,11 @@ int main(void)
         TEST(inputs_are_driven_by_anybody),
         TEST(the_byte_over_spi_follows_its_steps),
         TEST(a_file_that_cannot_be_made_is_told),
+        WIRES(what_does_not_go_off_at_its_time_goes_off_as_soon_as_it_can),
+        WIRES(an_order_to_go_off_that_fails_is_kept),
+        WIRES(at_the_end_a_wire_is_asked_until_it_obeys),
+        WIRES(a_guard_that_has_gone_is_told),
+        WIRES(a_pin_the_guard_cannot_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

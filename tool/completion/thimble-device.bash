@@ -6,6 +6,7 @@ _thimble_device() {
     case $before in
     --flash | --bundle | --out | --trust) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     --geometry) mapfile -t COMPREPLY < <(compgen -W "chip lx106" -- "$word") ;;
+    --board) mapfile -t COMPREPLY < <(compgen -W "wifi= gpio= pull= spi= adc= mux= sysfs= pins= reset= clock= counter= dns=" -- "$word") ;;
     --tls) mapfile -t COMPREPLY < <(compgen -W "openssl bearssl" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$(thimble-device --help 2>/dev/null |
         grep -oE '^ +--[a-z-]+|, --[a-z-]+' | tr -d ' ,')" -- "$word") ;;

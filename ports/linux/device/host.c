@@ -59,27 +59,19 @@ static bool convert(void *ctx, uint8_t input, int32_t *raw)
     case HOST_TEMPERATURE: return temperature(raw);
     case HOST_LOAD: return load(raw);
     case HOST_MEMORY: return memory(raw);
-    default: return machine->options.pins && th_linux_analog_ops.read(&machine->pins, input, raw);
+    default: break;
     }
+    if (machine->options.adc)
+        return th_linux_adc_ops.read(&machine->adc, input, raw);
+    return machine->options.pins && th_linux_analog_ops.read(&machine->pins, input, raw);
 }
 
 const struct th_analog_ops host_analog_ops = {convert};
 
-#define AIN(n)                                                 \
-    {                                                          \
-        .name = "Ain" #n, .kind = TH_SENSOR_ANALOG, .input = n \
-    }
+static const char *const ain_names[MACHINE_AINS] = {"Ain0", "Ain1", "Ain2", "Ain3",
+                                                    "Ain4", "Ain5", "Ain6", "Ain7"};
 
-/* Without pins there is nothing behind the first eight. */
-const struct th_sensor host_sensors[HOST_SENSORS] = {
-    AIN(0),
-    AIN(1),
-    AIN(2),
-    AIN(3),
-    AIN(4),
-    AIN(5),
-    AIN(6),
-    AIN(7),
+static const struct th_sensor own[] = {
     {.name = "host_temp",
      .unit = "\u00B0C",
      .kind = TH_SENSOR_ANALOG,
@@ -90,3 +82,22 @@ const struct th_sensor host_sensors[HOST_SENSORS] = {
     {.name = "host_load", .kind = TH_SENSOR_ANALOG, .input = HOST_LOAD, .decimals = 2},
     {.name = "host_mem", .unit = "MiB", .kind = TH_SENSOR_ANALOG, .input = HOST_MEMORY},
 };
+
+uint8_t host_sensors(struct machine *machine)
+{
+    const struct machine_options *options = &machine->options;
+    uint8_t count = 0;
+
+    for (uint8_t n = 0; n < MACHINE_AINS; n++) {
+        uint8_t input = options->has_mux ? 0 : n;
+        if (!options->pins && !(options->adc && th_linux_adc_has(&machine->adc, input)))
+            continue;
+        machine->sensor_table[count++] = (struct th_sensor){
+            .name = ain_names[n],
+            .unit = options->adc && th_linux_adc_scaled(&machine->adc) ? "mV" : NULL,
+            .kind = options->has_mux ? TH_SENSOR_MUXED : TH_SENSOR_ANALOG,
+            .input = n};
+    }
+    memcpy(&machine->sensor_table[count], own, sizeof own);
+    return (uint8_t)(count + sizeof own / sizeof own[0]);
+}

@@ -97,11 +97,11 @@ static void set_board(struct machine *machine)
         .udp = {&th_linux_udp_ops, &machine->udp},
         .analog = {&host_analog_ops, machine},
     };
-    if (machine->options.pins) {
+    machine->board.pins.ctx = machine->board.spi.ctx = &machine->pins;
+    if (machine->options.pins || machine->options.real.chip)
         machine->board.pins.ops = &th_linux_pin_ops;
+    if (machine->options.pins || machine->options.real.spi)
         machine->board.spi.ops = &th_linux_spi_ops;
-        machine->board.pins.ctx = machine->board.spi.ctx = &machine->pins;
-    }
     if (machine->radio.path) {
         machine->board.wifi.ops = &radio_ops;
         machine->board.wifi.ctx = &machine->radio;
@@ -130,12 +130,12 @@ static bool set_tls(struct machine *machine)
 
 static void set_sensors(struct machine *machine)
 {
-    size_t first = machine->options.pins ? 0 : 8; /* Ain0..7 */
-    const struct th_sensor_service_config config = {.fixed = host_sensors + first,
-                                                    .fixed_count = (uint8_t)(HOST_SENSORS - first),
-                                                    .queue = machine->readings,
-                                                    .queue_room = MACHINE_READINGS};
+    struct th_sensor_service_config config = {.fixed = machine->sensor_table,
+                                              .fixed_count = host_sensors(machine),
+                                              .queue = machine->readings,
+                                              .queue_room = MACHINE_READINGS};
 
+    memcpy(config.mux_pins, machine->options.mux_pins, sizeof config.mux_pins);
     th_sensor_service_init(&machine->sensors, &config);
 }
 
@@ -201,18 +201,16 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
     machine->options = *options;
     machine->reset = options->reset;
     machine->radio.path = options->wifi;
-    /* First of all: the guard must not inherit what is opened later. */
-    if (options->pins &&
-        th_linux_pins_open(&machine->pins, options->pins, now_ms, machine, failure) != TH_OK)
+    if (wiring_open(machine, now_ms, failure) != TH_OK)
         return failure->error;
     if (th_linux_flash_open(&machine->flash, options->flash, geometry_of(options->geometry),
                             failure) != TH_OK) {
-        th_linux_pins_close(&machine->pins);
+        wiring_close(machine);
         return failure->error;
     }
     if (!th_linux_init(&machine->loop, failure)) {
         th_linux_flash_close(&machine->flash);
-        th_linux_pins_close(&machine->pins);
+        wiring_close(machine);
         return failure->error;
     }
     machine->loop.dns_servers = options->dns;
@@ -233,7 +231,7 @@ void machine_close(struct machine *machine)
     th_linux_net_close(&machine->net);
     th_linux_close(&machine->loop);
     th_linux_flash_close(&machine->flash);
-    th_linux_pins_close(&machine->pins);
+    wiring_close(machine);
     if (machine->shared.ctx)
         th_openssl_shared_free(&machine->shared);
     volatile uint8_t *secret = machine->session;

@@ -6,6 +6,7 @@
 #include <thimble/device.h>
 #include <thimble/discovery.h>
 #include <thimble/linux.h>
+#include <thimble/linux_gpio.h>
 #include <thimble/linux_pins.h>
 #include <thimble/log_service.h>
 #include <thimble/requests.h>
@@ -30,21 +31,32 @@ enum th_wifi_status radio_status(struct radio *radio);
 
 /* What the host knows of itself: analog inputs. */
 enum { HOST_TEMPERATURE = 100, HOST_LOAD, HOST_MEMORY };
-#define HOST_SENSORS 11
+#define MACHINE_AINS    8
+#define MACHINE_SENSORS (MACHINE_AINS + 3)
 extern const struct th_analog_ops host_analog_ops; /* its context is the struct machine */
-extern const struct th_sensor host_sensors[HOST_SENSORS];
+
+struct machine;
+
+/* Fills machine->sensor_table: the analog inputs there are, and what the host knows of itself.
+ * Returns how many. */
+uint8_t host_sensors(struct machine *machine);
 
 #define MACHINE_BUFFER   4096
 #define MACHINE_READINGS 1000
 #define MACHINE_LINES    16384
 
 struct machine_options {
-    const char *flash;    /* file */
-    const char *geometry; /* "chip" or "lx106" */
-    const char *wifi;     /* file of the radio, or NULL */
-    const char *pins;     /* file of the pins, or NULL: the board has none */
-    const char *backend;  /* "openssl" or "bearssl" */
-    const char *dns;      /* servers instead of the system's, or NULL */
+    const char *flash;                /* file */
+    const char *geometry;             /* "chip" or "lx106" */
+    const char *wifi;                 /* file of the radio, or NULL */
+    const char *pins;                 /* file of the pins, or NULL: the board has none */
+    struct th_linux_gpio_config real; /* pins instead of virtual ones */
+    const char *adc;                  /* converter, or NULL */
+    const char *sysfs;                /* where converters are looked for */
+    uint8_t mux_pins[3];              /* of a multiplexer before the converter */
+    bool has_mux;
+    const char *backend; /* "openssl" or "bearssl" */
+    const char *dns;     /* servers instead of the system's, or NULL */
     enum th_reset_reason reset;
     int64_t clock_off_s; /* the counter's and the time servers' affair stays: for tests */
     bool host_clock;     /* the host's clock, with that offset, is trusted */
@@ -60,6 +72,8 @@ struct machine {
     struct th_linux_flash flash;
     struct radio radio;
     struct th_linux_pins pins;
+    struct th_linux_gpio gpio;
+    struct th_linux_adc adc;
     struct th_board board, host;
     uint8_t rtc[TH_RTC_BYTES];
     enum th_reset_reason reset;
@@ -73,6 +87,7 @@ struct machine {
     struct th_requests requests;
     struct th_zone_service zones;
     struct th_sensor_service sensors;
+    struct th_sensor sensor_table[MACHINE_SENSORS];
     struct th_sensor_reading readings[MACHINE_READINGS];
     struct th_discovery discovery;
     struct th_log_service log;
@@ -85,6 +100,12 @@ struct machine {
     uint8_t work[TH_SETTINGS_MAX], rx[MACHINE_BUFFER];
     uint8_t answers[MACHINE_BUFFER], bundle[TH_TRUST_BUNDLE_MAX];
 };
+
+/* The board's pins and converter, virtual or real, and their guard. TH_OK, or `failure` and nothing
+ * is open. First of all: the guard must not inherit what is opened later. */
+enum th_error wiring_open(struct machine *machine, uint32_t (*now_ms)(void *ctx),
+                          struct th_failure *failure);
+void wiring_close(struct machine *machine);
 
 /* TH_OK, or `failure` says what is in the way and nothing is open. The struct must not move. */
 enum th_error machine_open(struct machine *machine, const struct machine_options *options,

@@ -51,10 +51,17 @@ static void usage(FILE *to)
         "  --tls NAME           openssl or bearssl [openssl]\n"
         "  --set NAME=VALUE     puts settings on trial for the next run, and ends; again for more\n"
         "  --trust FILE         puts a trust bundle on trial for the next run, and ends\n"
-        "  --board NAME=VALUE   what the board is, for trying things out; again for more:\n"
+        "  --board NAME=VALUE   what the board is; again for more:\n"
         "      wifi=FILE        a radio; FILE holds ssid=, pass=, gone=, mute=, dhcp_silent=\n"
-        "      pins=FILE        32 pins, a byte over SPI and 16 analog inputs, in FILE, to be\n"
-        "                       watched there; what is on goes off even if this process hangs\n"
+        "      gpio=CHIP        pin n is line n of that GPIO chip: gpiochip0, 0, or its label\n"
+        "      pull=NAME        of pins that are inputs: up, down or none [up]\n"
+        "      spi=DEVICE       the byte of zones.driver=spi, such as /dev/spidev0.0\n"
+        "      adc=NAME         Ain0 to Ain7: the IIO converter of that name, or iio:device0\n"
+        "      mux=A,B,C        pins that select one of 8 inputs before the converter's first,\n"
+        "                       the lowest bit first\n"
+        "      sysfs=DIR        where converters are looked for [/sys]\n"
+        "      pins=FILE        instead of these, 32 virtual pins, a byte over SPI and 16 analog\n"
+        "                       inputs, in FILE, to be watched there: thimble device run --pins\n"
         "      reset=REASON     power-on, restart, watchdog, crash [power-on]\n"
         "      clock=host[+S]   the host's clock, S seconds off, is trusted\n"
         "      counter=MS       the counter of milliseconds begins so much later\n"
@@ -122,23 +129,76 @@ static bool take_counter(const char *value, uint32_t *out)
     return errno == 0 && end != value && *end == '\0' && number <= UINT32_MAX;
 }
 
+static bool take_pull(const char *value, enum th_linux_pull *out)
+{
+    static const char *const pulls[] = {"up", "down", "none"};
+
+    for (size_t i = 0; i < sizeof pulls / sizeof pulls[0]; i++) {
+        if (strcmp(value, pulls[i]) == 0) {
+            *out = (enum th_linux_pull)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Three different numbers of pins. */
+static bool take_mux(const char *value, struct machine_options *options)
+{
+    uint8_t *pins = options->mux_pins;
+    char *end;
+
+    for (int i = 0; i < 3; i++) {
+        unsigned long pin = strtoul(value, &end, 10);
+        if (*value < '0' || *value > '9' || pin >= TH_LINUX_WIRES || *end != (i < 2 ? ',' : '\0'))
+            return false;
+        pins[i] = (uint8_t)pin;
+        value = end + 1;
+    }
+    options->has_mux = true;
+    return pins[0] != pins[1] && pins[0] != pins[2] && pins[1] != pins[2];
+}
+
+/* True when it is one of those that are text and no more. */
+static bool take_board_text(const char *name, const char *value, struct machine_options *options)
+{
+    const struct {
+        const char *name, **into;
+    } texts[] = {{"wifi", &options->wifi},      {"pins", &options->pins},
+                 {"gpio", &options->real.chip}, {"spi", &options->real.spi},
+                 {"adc", &options->adc},        {"sysfs", &options->sysfs},
+                 {"dns", &options->dns}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            *texts[i].into = value;
+            return *value != '\0';
+        }
+    }
+    return false;
+}
+
 static bool take_board(const char *text, struct machine_options *options)
 {
-    if (strncmp(text, "wifi=", 5) == 0)
-        options->wifi = text + 5;
-    else if (strncmp(text, "pins=", 5) == 0)
-        options->pins = text + 5;
-    else if (strncmp(text, "dns=", 4) == 0)
-        options->dns = text + 4;
-    else if (strncmp(text, "reset=", 6) == 0)
-        return take_reset(text + 6, &options->reset);
-    else if (strncmp(text, "clock=", 6) == 0)
-        return take_clock(text + 6, options);
-    else if (strncmp(text, "counter=", 8) == 0)
-        return take_counter(text + 8, &options->counter_ms);
-    else
+    char name[16];
+    size_t len = strcspn(text, "=");
+    const char *value = text + len + 1;
+
+    if (text[len] == '\0' || len >= sizeof name)
         return false;
-    return true;
+    memcpy(name, text, len);
+    name[len] = '\0';
+    if (strcmp(name, "reset") == 0)
+        return take_reset(value, &options->reset);
+    if (strcmp(name, "clock") == 0)
+        return take_clock(value, options);
+    if (strcmp(name, "counter") == 0)
+        return take_counter(value, &options->counter_ms);
+    if (strcmp(name, "pull") == 0)
+        return take_pull(value, &options->real.pull);
+    if (strcmp(name, "mux") == 0)
+        return take_mux(value, options);
+    return take_board_text(name, value, options);
 }
 
 static bool one_of(const char *value, const char *a, const char *b)
@@ -212,8 +272,25 @@ static int take_option(struct arguments *arguments, const char *name, const char
     return 0;
 }
 
+/* What belongs together on a board. */
+static int check_board(const struct machine_options *options)
+{
+    if (options->pins && (options->real.chip || options->real.spi || options->adc))
+        return wrong("virtual pins are instead of gpio, spi and adc, not beside",
+                     options->real.chip  ? options->real.chip
+                     : options->real.spi ? options->real.spi
+                                         : options->adc);
+    if (options->has_mux && !(options->real.chip && options->adc))
+        return wrong("a multiplexer needs gpio=CHIP and", "adc=NAME");
+    return 0;
+}
+
 static int check_arguments(struct arguments *arguments)
 {
+    int code = check_board(&arguments->machine);
+
+    if (code != 0)
+        return code;
     if (arguments->bundle && arguments->verb != VERB_RUN)
         return wrong("one thing at a time, not also", "--bundle");
     if (arguments->bundle)
@@ -229,7 +306,8 @@ static int check_arguments(struct arguments *arguments)
 
 static int take_arguments(struct arguments *arguments, int argc, char **argv)
 {
-    arguments->machine = (struct machine_options){.geometry = "chip", .backend = "openssl"};
+    arguments->machine =
+        (struct machine_options){.geometry = "chip", .backend = "openssl", .sysfs = "/sys"};
     for (int i = 1; i < argc; i += 2) {
         int code = 0;
         if (strcmp(argv[i], "--help") == 0) {
@@ -344,11 +422,31 @@ static bool ended(struct th_linux_watch *signals)
     return read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info;
 }
 
+/* What the pins answer, each thing once, and not more than one a second: several may be wrong, and
+ * they are asked again and again. */
+static void tell_of_pins(void)
+{
+    static char told[8][TH_LINUX_WHY];
+    static uint32_t told_ms, count;
+    const char *why = th_linux_pins_why(&machine.pins);
+
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        if (strcmp(why, told[i]) == 0) /* which are empty at first */
+            return;
+    }
+    if (count > 0 && now() - told_ms < 1000)
+        return;
+    told_ms = now();
+    snprintf(told[count++ % (sizeof told / sizeof told[0])], TH_LINUX_WHY, "%s", why);
+    printf("pins: %s\n", why);
+}
+
 static int run(void)
 {
     struct th_linux_watch signals;
     sigset_t mask;
     bool stopping = false;
+    int code = EXIT_SUCCESS;
 
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
@@ -364,6 +462,12 @@ static int run(void)
                 break;
         }
         th_device_step(&device, now());
+        tell_of_pins();
+        /* Whoever runs this starts it anew, which begins with everything off. */
+        if (th_linux_pins_lost(&machine.pins)) {
+            code = EXIT_FAILURE;
+            break;
+        }
         if (!machine.restart)
             th_linux_wait(&machine.loop, th_device_deadline(&device, now()));
         if (ended(&signals)) {
@@ -373,7 +477,7 @@ static int run(void)
     }
     th_linux_unwatch(&signals);
     close(fd);
-    return EXIT_SUCCESS;
+    return code;
 }
 
 /* The device does not start: what is done here is there at its next start. */
