@@ -50,8 +50,7 @@ void client_next(struct home *home, const char *kind, const char *name);
 
 int client_list(const struct usage *usage, const char *kind, int argc, char **argv);
 
-/* "show NAME", "revoke NAME" */
+/* "show NAME" */
 int client_show(const struct usage *usage, const char *kind, int argc, char **argv);
-int client_revoke(const struct usage *usage, const char *kind, int argc, char **argv);
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a device and a user have in common: show and revoke. */
+/* What a device and a user have in common: show. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "client_files.h"
 #include "exits.h"
-#include "key_pass.h"
-#include "mosquitto.h"
 #include "term.h"
 
 /* One name and --dir, --json; the directory open. */
@@ -16,11 +14,10 @@ static int begin(const struct usage *usage, const char *kind, int argc, char **a
 {
     const char *dir = NULL;
     struct words names = {0};
-    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON, OPTION_ROW_KEY_PASS};
+    const struct option options[] = {OPTION_ROW_DIR(&dir), OPTION_ROW_JSON};
     memset(home, 0, sizeof *home);
     home->lock = -1;
-    size_t count = strstr(usage->command, "revoke") ? 3 : 2; /* showing opens no key */
-    int code = options_take(usage, options, count, argc, argv, &names);
+    int code = options_take(usage, options, 2, argc, argv, &names);
     if (code != OPTION_GO_ON)
         return code;
     if (names.count != 1)
@@ -88,47 +85,4 @@ int client_show(const struct usage *usage, const char *kind, int argc, char **ar
     }
     home_close(&home);
     return code == OPTION_GO_ON ? EXIT_OK : code;
-}
-
-/* ---- revoke ---- */
-
-/* Registry first: killed before the lists are written, the same command again writes them. */
-static int revoke(struct home *home, const struct registry_principal *row)
-{
-    int code = registry_begin(&home->registry);
-    if (code == EXIT_OK)
-        code = registry_revoke_principal(&home->registry, row->name, "revoked");
-    if (code == EXIT_OK)
-        code = registry_event(&home->registry, "revoke", row->name);
-    if (code == EXIT_OK)
-        code = registry_commit(&home->registry);
-    else
-        registry_rollback(&home->registry);
-    return code == EXIT_OK ? mosquitto_revoked(home) : code;
-}
-
-int client_revoke(const struct usage *usage, const char *kind, int argc, char **argv)
-{
-    struct home home;
-    struct registry_principal row = {.state = ""};
-    int code = begin(usage, kind, argc, argv, &home, &row);
-    if (code != OPTION_GO_ON) {
-        home_close(&home);
-        return code;
-    }
-    code = home_lock(&home);
-    if (code == EXIT_OK)
-        code = revoke(&home, &row);
-    if (code == EXIT_OK && term.json) {
-        struct json json = json_begin(stdout);
-        json_text(&json, "name", row.name);
-        json_text(&json, "state", "revoked");
-        json_end(&json);
-    } else if (code == EXIT_OK) {
-        say("%s%s is revoked%s: its certificates open no new connection, and it has no rights.",
-            term_out(TERM_BOLD), row.name, term_out(TERM_PLAIN));
-        say_file(home_path(&home, "broker/clients.crl").text, "says so to the broker");
-    }
-    home_close(&home);
-    return code;
 }

@@ -14,6 +14,7 @@
 #include "mosquitto.h"
 #include "names.h"
 #include "options.h"
+#include "revoke.h"
 #include "term.h"
 
 static int device_list(int argc, char **argv)
@@ -32,10 +33,12 @@ static int device_show(int argc, char **argv)
 static int device_revoke(int argc, char **argv)
 {
     static const struct usage usage = {
-        "device revoke", "NAME", "Revokes a device's certificates, the birth certificate too.",
-        "A running broker is told at once. A connection that stands has no rights any more.\n"
-        "The name may be enrolled again: thimble device enrol NAME --replace"};
-    return client_revoke(&usage, "device", argc, argv);
+        "device revoke", "NAME", "Locks a device out: certificates, rights, connection, session.",
+        "Run on the broker's machine. It waits until the broker refuses what it has revoked, ends\n"
+        "the device's connection and session, clears what it had retained, and then tries to get\n"
+        "in, by a fresh and by a resumed handshake. Run again, it finishes what was cut off.\n"
+        "Only a new enrolment brings the name back: thimble device enrol NAME --replace"};
+    return revoke_run(&usage, "device", argc, argv);
 }
 
 int device_main(int argc, char **argv)

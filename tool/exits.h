@@ -18,6 +18,7 @@
     X(6, DENIED, "the broker denied a publication or a subscription")                    \
     X(7, PROOF, "the broker allows what it must not, or refuses what it must allow")     \
     X(8, REFUSED, "the device refused the request; its answer says why")                  \
+    X(9, UNFINISHED, "it is revoked, and not shown to be locked out; the message says what holds") \
     X(10, NAME, "the broker's name has no address")                                      \
     X(11, TCP, "no TCP connection")                                                      \
     X(12, TLS, "the TLS handshake failed")                                               \

@@ -144,6 +144,32 @@ int process_stop(struct process *process, unsigned patience_ms)
     return status;
 }
 
+int process_shell(const char *what, const char *command, unsigned most_ms)
+{
+    char shell[] = "/bin/sh", flag[] = "-c", text[1024];
+    struct process process;
+    const char *line;
+    int status = -1;
+    if (snprintf(text, sizeof text, "%s", command) >= (int)sizeof text)
+        return fail(EXIT_USAGE, "the %s command is too long\nput it into a script", what);
+    char *argv[] = {shell, flag, text, NULL};
+    int code = process_start(&process, argv);
+    if (code != EXIT_OK)
+        return code;
+    bool ended = false;
+    for (unsigned waited = 0; !ended && waited < most_ms; waited += 20) {
+        while (process.output >= 0 && process_line(&process, &line))
+            warn("%s: %s\nsee the broker's log", what, line);
+        ended = process_ended(&process, &status);
+        if (!ended)
+            nanosleep(&(struct timespec){0, 20000000}, NULL);
+    }
+    process_stop(&process, 0);
+    if (ended && status == 0)
+        return EXIT_OK;
+    return fail(EXIT_FAILED, "`%s` %s\ntry it by hand", command, ended ? "failed" : "does not end");
+}
+
 static struct sockaddr_in loopback(uint16_t port)
 {
     return (struct sockaddr_in){

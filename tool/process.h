@@ -32,6 +32,10 @@ bool process_ended(struct process *process, int *status);
  * status. */
 int process_stop(struct process *process, unsigned patience_ms);
 
+/* Runs a shell command to its end; what it says is shown as a warning that begins with `what`.
+ * EXIT_OK, or an error that was printed. */
+int process_shell(const char *what, const char *command, unsigned most_ms);
+
 /* A TCP port on 127.0.0.1 that nobody listens on now; 0 when there is none. */
 uint16_t process_free_port(void);
 

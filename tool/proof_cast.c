@@ -26,19 +26,19 @@
 
 static const struct {
     const char *name, *role;
-    enum proof_kind on;
+    enum listener_kind on;
     bool homeassistant;
 } cast_list[PROOF_CAST] = {
-    [PROOF_DEVICE] = {DEVICE, "", PROOF_DEVICES, false},
-    [PROOF_OTHER] = {OTHER, "", PROOF_DEVICES, false},
-    [PROOF_BIRTH] = {DEVICE ".birth", "", PROOF_RECOVERY, false},
-    [PROOF_VIEWER] = {"prove.viewer", "viewer", PROOF_USERS, false},
-    [PROOF_OPERATOR] = {"prove.operator", "operator", PROOF_USERS, false},
-    [PROOF_ADMIN] = {"prove.admin", "admin", PROOF_USERS, false},
-    [PROOF_HASS] = {"prove.hass", "viewer", PROOF_USERS, true},
-    [PROOF_AGENT] = {"prove.agent", "agent", PROOF_USERS, false},
-    [PROOF_KEEPER] = {"prove.keeper", "keeper", PROOF_USERS, false},
-    [PROOF_WEB] = {"prove.web", "viewer", PROOF_WEBSOCKETS, false},
+    [PROOF_DEVICE] = {DEVICE, "", LISTENER_DEVICES, false},
+    [PROOF_OTHER] = {OTHER, "", LISTENER_DEVICES, false},
+    [PROOF_BIRTH] = {DEVICE ".birth", "", LISTENER_RECOVERY, false},
+    [PROOF_VIEWER] = {"prove.viewer", "viewer", LISTENER_USERS, false},
+    [PROOF_OPERATOR] = {"prove.operator", "operator", LISTENER_USERS, false},
+    [PROOF_ADMIN] = {"prove.admin", "admin", LISTENER_USERS, false},
+    [PROOF_HASS] = {"prove.hass", "viewer", LISTENER_USERS, true},
+    [PROOF_AGENT] = {"prove.agent", "agent", LISTENER_USERS, false},
+    [PROOF_KEEPER] = {"prove.keeper", "keeper", LISTENER_USERS, false},
+    [PROOF_WEB] = {"prove.web", "viewer", LISTENER_WEBSOCKETS, false},
 };
 
 static const char *const papers[PROOF_PAPERS] = {
@@ -300,8 +300,8 @@ struct flags_texts {
     char password[SECRET_MAX];
 };
 
-static void flags_for(struct proof_cast *cast, const struct proof_listener *listener,
-                      const char *name, struct peer_flags *flags, struct flags_texts *texts)
+static void flags_for(struct proof_cast *cast, const struct listener *listener, const char *name,
+                      struct peer_flags *flags, struct flags_texts *texts)
 {
     struct home *home = cast->stage->home;
     struct path *files = texts->files;
@@ -345,7 +345,7 @@ bool proof_cast_connect(struct proof_cast *cast, char *found, size_t room)
     struct flags_texts texts = {.password = ""};
     for (int i = 0; i < PROOF_CAST; i++) {
         struct proof_member *member = &cast->members[i];
-        const struct proof_listener *listener = proof_stage_listener(cast->stage, cast_list[i].on);
+        const struct listener *listener = proof_stage_listener(cast->stage, cast_list[i].on);
         if (!listener)
             continue;
         flags_for(cast, listener, cast_list[i].name, &flags, &texts);

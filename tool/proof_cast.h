@@ -86,7 +86,7 @@ bool proof_cast_hearing(struct proof_cast *cast, unsigned *heard, char *found, s
 
 /* One connection to see whether it is let in. */
 struct proof_visit {
-    const struct proof_listener *listener;
+    const struct listener *listener;
     enum proof_paper paper;
     bool plaintext;
     const char *id;         /* NULL: the certificate's */

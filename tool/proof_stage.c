@@ -20,103 +20,17 @@
 
 /* ---- the configuration ---- */
 
-/* "name value" of a line; false for comments and empty lines. */
-static bool split(const char *line, char name[64], char value[1024])
-{
-    line += strspn(line, " \t");
-    size_t len = strcspn(line, " \t\r\n");
-    if (len == 0 || len >= 64 || *line == '#')
-        return false;
-    memcpy(name, line, len);
-    name[len] = '\0';
-    line += len + strspn(line + len, " \t");
-    len = strcspn(line, "\r\n");
-    if (len >= 1024)
-        return false;
-    memcpy(value, line, len);
-    value[len] = '\0';
-    return true;
-}
-
-static bool is_loopback(const char *address)
-{
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-           strcmp(address, "localhost") == 0;
-}
-
-static enum proof_kind kind_of(struct home *home, long port)
-{
-    static const char *const names[] = {"broker.port", "broker.user_port", "broker.recovery_port",
-                                        "broker.plaintext_port"};
-    char text[REGISTRY_TEXT_MAX];
-    long number;
-    for (int i = 0; i < 4; i++) {
-        if (registry_get(&home->registry, names[i], text) &&
-            options_number(text, 1, 65535, &number) && number == port)
-            return (enum proof_kind)i;
-    }
-    return PROOF_UNKNOWN;
-}
-
-static void add_listener(struct proof_stage *stage, char *value)
-{
-    char *address = strpbrk(value, " \t");
-    if (address) {
-        *address++ = '\0';
-        address += strspn(address, " \t");
-    }
-    long port;
-    if (stage->listener_count == PROOF_LISTENERS_MAX || !options_number(value, 1, 65535, &port))
-        return;
-    struct proof_listener *listener = &stage->listeners[stage->listener_count++];
-    *listener = (struct proof_listener){
-        .kind = kind_of(stage->home, port), .configured = port, .port = port};
-    listener->passwords =
-        listener->kind == PROOF_LOOPBACK || (stage->one_way && listener->kind != PROOF_RECOVERY);
-    listener->loopback = address && is_loopback(address);
-    bool everywhere = !address || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
-    snprintf(listener->address, sizeof listener->address, "%s", everywhere ? "127.0.0.1" : address);
-}
-
-static void take_line(struct proof_stage *stage, FILE *to, const char *name, char *value)
-{
-    (void)to;
-    struct proof_listener *last =
-        stage->listener_count ? &stage->listeners[stage->listener_count - 1] : NULL;
-    if (strcmp(name, "listener") == 0) {
-        add_listener(stage, value);
-    } else if (strcmp(name, "allow_anonymous") == 0) {
-        stage->anonymous_denied = strcmp(value, "false") == 0;
-    } else if (last && strcmp(name, "certfile") == 0) {
-        last->tls = true;
-    } else if (last && strcmp(name, "protocol") == 0 && strcmp(value, "websockets") == 0) {
-        last->websockets = true;
-        last->kind = PROOF_WEBSOCKETS;
-    }
-}
-
-/* Calls `each` with every line that says something. */
-static int read_configuration(struct proof_stage *stage,
-                              void (*each)(struct proof_stage *stage, FILE *to, const char *name,
-                                           char *value),
-                              FILE *to)
-{
-    struct bytes text = {NULL, 0};
-    char name[64], value[1024];
-    int code = files_read(home_path(stage->home, "broker/mosquitto.conf").text, &text);
-    for (const char *at = (const char *)text.at; code == EXIT_OK && *at;) {
-        if (split(at, name, value))
-            each(stage, to, name, value);
-        at += strcspn(at, "\n");
-        at += *at == '\n';
-    }
-    bytes_free(&text);
-    return code;
-}
+struct copying {
+    struct proof_stage *stage;
+    FILE *to;
+};
 
 /* The file as it is, but for the ports and what would disturb a broker that runs elsewhere. */
-static void copy_line(struct proof_stage *stage, FILE *to, const char *name, char *value)
+static void copy_line(void *user, const char *name, char *value)
 {
+    struct copying *copying = user;
+    struct proof_stage *stage = copying->stage;
+    FILE *to = copying->to;
     static const char *const dropped[] = {"persistence_location", "pid_file", "log_dest"};
     for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++) {
         if (strcmp(name, dropped[i]) == 0)
@@ -135,7 +49,7 @@ static void copy_line(struct proof_stage *stage, FILE *to, const char *name, cha
         }
     }
     if (strcmp(name, "listener") == 0)
-        fprintf(to, "listener %ld 127.0.0.1\n", stage->listeners[stage->listener_count++].port);
+        fprintf(to, "listener %ld 127.0.0.1\n", stage->listeners.at[stage->listeners.count++].port);
     else
         fprintf(to, "%s %s\n", name, value);
 }
@@ -148,8 +62,9 @@ static int copy_configuration(struct proof_stage *stage)
         return code;
     fprintf(text.file, "log_dest stderr\npersistence_location %s/" PROOF_DIR "/\n",
             stage->home->dir);
-    stage->listener_count = 0; /* counted again by copy_line() */
-    code = read_configuration(stage, copy_line, text.file);
+    struct copying copying = {stage, text.file};
+    stage->listeners.count = 0; /* counted again by copy_line() */
+    code = listeners_lines(stage->home, copy_line, &copying);
     int written = text_write(&text, home_path(stage->home, PROOF_DIR "/mosquitto.conf").text);
     return code == EXIT_OK ? written : code;
 }
@@ -197,7 +112,7 @@ static int start_own(struct proof_stage *stage)
     code = process_start(&stage->process, argv);
     if (code == EXIT_OK)
         code = await(stage, &stage->ready);
-    if (code != EXIT_OK || !proof_stage_listener(stage, PROOF_WEBSOCKETS))
+    if (code != EXIT_OK || !proof_stage_listener(stage, LISTENER_WEBSOCKETS))
         return code;
     kill(stage->process.pid, SIGHUP); /* as `broker run` does */
     return await(stage, &stage->reread);
@@ -205,10 +120,11 @@ static int start_own(struct proof_stage *stage)
 
 static int take_ports(struct proof_stage *stage)
 {
-    for (size_t i = 0; i < stage->listener_count; i++) {
-        stage->listeners[i].port = process_free_port();
-        snprintf(stage->listeners[i].address, sizeof stage->listeners[i].address, "127.0.0.1");
-        if (stage->listeners[i].port == 0)
+    for (size_t i = 0; i < stage->listeners.count; i++) {
+        stage->listeners.at[i].port = process_free_port();
+        snprintf(stage->listeners.at[i].address, sizeof stage->listeners.at[i].address,
+                 "127.0.0.1");
+        if (stage->listeners.at[i].port == 0)
             return fail(EXIT_FAILED, "no free port on 127.0.0.1\nend other programs");
     }
     return EXIT_OK;
@@ -243,8 +159,8 @@ static int read_list(const struct home *home, const char *file, struct bytes *in
 
 static bool has_passwords(const struct proof_stage *stage)
 {
-    for (size_t i = 0; i < stage->listener_count; i++) {
-        if (stage->listeners[i].passwords)
+    for (size_t i = 0; i < stage->listeners.count; i++) {
+        if (stage->listeners.at[i].passwords)
             return true;
     }
     return false;
@@ -263,10 +179,7 @@ int proof_stage_open(struct proof_stage *stage, struct home *home, bool own)
                     th_error_remedy(failure.error));
     stage->own = own || mosquitto_running(home) == 0;
     stage->one_way = mosquitto_one_way(home);
-    int code = read_configuration(stage, take_line, NULL);
-    if (code == EXIT_OK && stage->listener_count == 0)
-        code = fail(EXIT_INPUT, "%s has no listener\nthimble broker init --replace",
-                    configuration.text);
+    int code = listeners_read(home, &stage->listeners);
     if (code == EXIT_OK)
         code = read_list(home, "broker/acl", &stage->acl);
     if (code == EXIT_OK && has_passwords(stage))
@@ -322,14 +235,15 @@ int proof_stage_start(struct proof_stage *stage, const char *lines, const char *
 static int await_listeners(struct proof_stage *stage)
 {
     uint32_t since = th_linux_now(&stage->loop);
-    for (size_t i = 0; i < stage->listener_count;) {
-        if (process_listens_at(stage->listeners[i].address, (uint16_t)stage->listeners[i].port)) {
+    for (size_t i = 0; i < stage->listeners.count;) {
+        if (process_listens_at(stage->listeners.at[i].address,
+                               (uint16_t)stage->listeners.at[i].port)) {
             i++;
             continue;
         }
         if (th_linux_now(&stage->loop) - since > START_MS)
             return fail(EXIT_FAILED, "port %ld is closed after `%s`\nsee the broker's log",
-                        stage->listeners[i].port, stage->restart);
+                        stage->listeners.at[i].port, stage->restart);
         th_linux_wait(&stage->loop, LOOK_MS);
     }
     return EXIT_OK;
@@ -337,27 +251,7 @@ static int await_listeners(struct proof_stage *stage)
 
 static int restart_running(struct proof_stage *stage)
 {
-    char shell[] = "/bin/sh", flag[] = "-c", command[1024];
-    struct process process;
-    const char *line;
-    int status = -1;
-    if (snprintf(command, sizeof command, "%s", stage->restart) >= (int)sizeof command)
-        return fail(EXIT_USAGE, "the restart command is too long\nput it into a script");
-    char *argv[] = {shell, flag, command, NULL};
-    int code = process_start(&process, argv);
-    uint32_t since = th_linux_now(&stage->loop);
-    bool ended = code != EXIT_OK;
-    while (!ended && th_linux_now(&stage->loop) - since < RESTART_MS) {
-        while (process.output >= 0 && process_line(&process, &line))
-            warn("restart: %s\nsee the broker's log", line);
-        ended = process_ended(&process, &status);
-        th_linux_wait(&stage->loop, LOOK_MS);
-    }
-    if (code == EXIT_OK)
-        process_stop(&process, 0);
-    if (code == EXIT_OK && (!ended || status != 0))
-        code = fail(EXIT_FAILED, "`%s` %s\ntry it by hand", stage->restart,
-                    ended ? "failed" : "does not end");
+    int code = process_shell("restart", stage->restart, RESTART_MS);
     return code == EXIT_OK ? await_listeners(stage) : code;
 }
 
@@ -404,19 +298,12 @@ void proof_stage_close(struct proof_stage *stage)
     stage->loop_open = false;
 }
 
-const struct proof_listener *proof_stage_listener(const struct proof_stage *stage,
-                                                  enum proof_kind kind)
+const struct listener *proof_stage_listener(const struct proof_stage *stage,
+                                            enum listener_kind kind)
 {
-    for (size_t i = 0; i < stage->listener_count; i++) {
-        if (stage->listeners[i].kind == kind)
-            return &stage->listeners[i];
+    for (size_t i = 0; i < stage->listeners.count; i++) {
+        if (stage->listeners.at[i].kind == kind)
+            return &stage->listeners.at[i];
     }
     return NULL;
-}
-
-const char *proof_kind_name(enum proof_kind kind)
-{
-    static const char *const names[] = {"devices'", "users'",    "recovery",
-                                        "loopback", "WebSocket", "further"};
-    return names[kind];
 }

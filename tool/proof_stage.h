@@ -10,36 +10,17 @@
 #include <thimble/linux.h>
 
 #include "home.h"
+#include "listeners.h"
 #include "process.h"
 
-#define PROOF_LISTENERS_MAX 8
-#define PROOF_DIR           "broker/proof"
-
-enum proof_kind {
-    PROOF_DEVICES,
-    PROOF_USERS,
-    PROOF_RECOVERY,
-    PROOF_LOOPBACK, /* without TLS */
-    PROOF_WEBSOCKETS,
-    PROOF_UNKNOWN
-};
-
-struct proof_listener {
-    enum proof_kind kind;
-    long configured, port; /* in the file, and where it listens now */
-    char address[64];      /* it is reached at */
-    bool loopback, tls, websockets;
-    bool passwords; /* instead of certificates */
-};
+#define PROOF_DIR "broker/proof"
 
 struct proof_stage {
     struct home *home;
     struct th_linux loop;
     bool loop_open, own; /* own: started by us */
     bool ready, reread;  /* what our own broker says: that it runs, that it reads its files again */
-    bool anonymous_denied;
-    struct proof_listener listeners[PROOF_LISTENERS_MAX];
-    size_t listener_count;
+    struct listeners listeners;
     struct process process;
     const char *restart; /* a shell command that restarts a running one; NULL: it is left running */
     bool one_way;        /* every listener is for passwords */
@@ -67,8 +48,7 @@ void proof_stage_close(struct proof_stage *stage);
 void proof_stage_wait(struct proof_stage *stage, uint32_t most_ms);
 
 /* The first listener of a kind; NULL when there is none. */
-const struct proof_listener *proof_stage_listener(const struct proof_stage *stage,
-                                                  enum proof_kind kind);
-const char *proof_kind_name(enum proof_kind kind);
+const struct listener *proof_stage_listener(const struct proof_stage *stage,
+                                            enum listener_kind kind);
 
 #endif

@@ -145,8 +145,8 @@ static void prove_file(struct proof *proof)
 {
     char found[160] = "none but on loopback";
     bool good = true;
-    for (size_t i = 0; i < proof->stage.listener_count; i++) {
-        const struct proof_listener *listener = &proof->stage.listeners[i];
+    for (size_t i = 0; i < proof->stage.listeners.count; i++) {
+        const struct listener *listener = &proof->stage.listeners.at[i];
         if (listener->tls || listener->loopback)
             continue;
         good = false;
@@ -154,8 +154,8 @@ static void prove_file(struct proof *proof)
     }
     row(proof, "F8", "no listener without TLS off loopback", good, found);
     row(proof, "F8", "anonymous clients are denied, in so many words",
-        proof->stage.anonymous_denied,
-        proof->stage.anonymous_denied ? "allow_anonymous false" : "no such line");
+        proof->stage.listeners.anonymous_denied,
+        proof->stage.listeners.anonymous_denied ? "allow_anonymous false" : "no such line");
 }
 
 /* Without a recovery listener nobody recovers, and so on. */
@@ -184,7 +184,7 @@ static void prove_says(struct proof *proof)
 }
 
 /* A certificate with another's client id: the other must not notice. */
-static int prove_takeover(struct proof *proof, enum proof_kind kind, const char *id,
+static int prove_takeover(struct proof *proof, enum listener_kind kind, const char *id,
                           enum proof_who victim, const char *claim)
 {
     struct proof_visit visit = {.listener = proof_stage_listener(&proof->stage, kind),
@@ -211,7 +211,7 @@ static int prove_takeover(struct proof *proof, enum proof_kind kind, const char 
  * with it the will is out. */
 static int prove_will(struct proof *proof, const char *topic, unsigned hears, const char *claim)
 {
-    struct proof_visit visit = {.listener = proof_stage_listener(&proof->stage, PROOF_DEVICES),
+    struct proof_visit visit = {.listener = proof_stage_listener(&proof->stage, LISTENER_DEVICES),
                                 .paper = PROOF_PAPER_DEVICE,
                                 .will_topic = topic,
                                 .will = "the last will of the proof"};
@@ -239,7 +239,8 @@ static int prove_visit(struct proof *proof, struct proof_visit *visit, const cha
 {
     char claim[96];
     int code = proof_cast_visit(&proof->cast, visit);
-    snprintf(claim, sizeof claim, "%s listener: %s", proof_kind_name(visit->listener->kind), what);
+    snprintf(claim, sizeof claim, "%s listener: %s", listener_kind_name(visit->listener->kind),
+             what);
     if (code == EXIT_OK)
         row(proof, id, claim, enters ? visit->entered : visit->refused, visit->found);
     return code;
@@ -251,7 +252,7 @@ struct entry {
     bool plaintext, enters;
 };
 
-static int prove_entries(struct proof *proof, const struct proof_listener *listener,
+static int prove_entries(struct proof *proof, const struct listener *listener,
                          const struct entry *entries, size_t count)
 {
     int code = EXIT_OK;
@@ -265,7 +266,7 @@ static int prove_entries(struct proof *proof, const struct proof_listener *liste
 }
 
 /* Each listener lets in its own kind of certificate and nothing else. */
-static int prove_entry(struct proof *proof, const struct proof_listener *listener)
+static int prove_entry(struct proof *proof, const struct listener *listener)
 {
     static const struct entry passwords[] = {
         {"F8", "a name with its password gets in", PROOF_PAPER_DEVICE, false, true},
@@ -273,7 +274,7 @@ static int prove_entry(struct proof *proof, const struct proof_listener *listene
         {"F8", "a wrong one is refused", PROOF_PAPER_FOREIGN, false, false},
         {"F8", "plaintext is refused", PROOF_PAPER_NONE, true, false},
     };
-    bool recovery = listener->kind == PROOF_RECOVERY;
+    bool recovery = listener->kind == LISTENER_RECOVERY;
     const struct entry certificates[] = {
         {"F8", "its own kind gets in", recovery ? PROOF_PAPER_BIRTH : PROOF_PAPER_DEVICE, false,
          true},
@@ -290,8 +291,8 @@ static int prove_entry(struct proof *proof, const struct proof_listener *listene
 /* A running broker reads its passwords when it gets to it: not before the later one is let in. */
 static int await_passwords(struct proof *proof)
 {
-    const struct proof_listener *listener = proof->stage.listeners;
-    size_t count = proof->stage.listener_count;
+    const struct listener *listener = proof->stage.listeners.at;
+    size_t count = proof->stage.listeners.count;
     while (count > 0 && !listener->passwords) {
         listener++;
         count--;
@@ -319,10 +320,10 @@ static int prove_revoked(struct proof *proof)
         code = await_passwords(proof);
     bool restarted = proof->stage.own || proof->stage.restart;
     const char *what = restarted ? "a revoked one, after a restart" : "a revoked one";
-    for (size_t i = 0; code == EXIT_OK && i < proof->stage.listener_count; i++) {
-        const struct proof_listener *listener = &proof->stage.listeners[i];
+    for (size_t i = 0; code == EXIT_OK && i < proof->stage.listeners.count; i++) {
+        const struct listener *listener = &proof->stage.listeners.at[i];
         struct proof_visit visit = {.listener = listener,
-                                    .paper = listener->kind == PROOF_RECOVERY
+                                    .paper = listener->kind == LISTENER_RECOVERY
                                                  ? PROOF_PAPER_REVOKED_BIRTH
                                                  : PROOF_PAPER_REVOKED};
         code = prove_visit(proof, &visit, "I8", what, false);
@@ -333,16 +334,16 @@ static int prove_revoked(struct proof *proof)
 static int prove_connected(struct proof *proof)
 {
     prove_says(proof);
-    int code = prove_takeover(proof, PROOF_DEVICES, DEVICE, PROOF_DEVICE,
+    int code = prove_takeover(proof, LISTENER_DEVICES, DEVICE, PROOF_DEVICE,
                               "another's client id takes nothing over");
     if (code == EXIT_OK)
-        code =
-            prove_takeover(proof, PROOF_USERS, DEVICE, PROOF_DEVICE, "nor on the users' listener");
+        code = prove_takeover(proof, LISTENER_USERS, DEVICE, PROOF_DEVICE,
+                              "nor on the users' listener");
     if (code == EXIT_OK)
-        code = prove_takeover(proof, PROOF_USERS, "prove.operator", PROOF_OPERATOR,
+        code = prove_takeover(proof, LISTENER_USERS, "prove.operator", PROOF_OPERATOR,
                               "nor a user's connection");
     if (code == EXIT_OK)
-        code = prove_takeover(proof, PROOF_WEBSOCKETS, DEVICE, PROOF_DEVICE,
+        code = prove_takeover(proof, LISTENER_WEBSOCKETS, DEVICE, PROOF_DEVICE,
                               "nor over WebSocket a device's");
     if (code == EXIT_OK)
         code = prove_will(proof, "prove.c/status", USERS, "a device's last will is heard");
@@ -368,8 +369,8 @@ static int prove_all(struct proof *proof)
         proof_cast_settle(&proof->cast);
         code = prove_connected(proof);
     }
-    for (size_t i = 0; code == EXIT_OK && i < proof->stage.listener_count; i++)
-        code = prove_entry(proof, &proof->stage.listeners[i]);
+    for (size_t i = 0; code == EXIT_OK && i < proof->stage.listeners.count; i++)
+        code = prove_entry(proof, &proof->stage.listeners.at[i]);
     proof_cast_leave(&proof->cast);
     return code == EXIT_OK ? prove_revoked(proof) : code;
 }

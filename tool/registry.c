@@ -349,9 +349,25 @@ int registry_certificate_add(struct registry *registry, enum registry_authority 
                                           certificate);
 }
 
+/* DESIGN, Revocation: looked at in the transaction that issues, by everybody who issues. */
+static int check_not_blocked(struct registry *registry, const char *principal)
+{
+    int64_t blocked = number_of(registry, prepare(registry,
+                                                  "SELECT count(*) FROM principal WHERE name = ? "
+                                                  "AND state <> 'active'",
+                                                  "t", principal));
+    return blocked ? fail(EXIT_EXISTS,
+                          "'%s' is revoked, and gets no certificate\n"
+                          "thimble device enrol %s --replace, if it is to come back",
+                          principal, principal)
+                   : EXIT_OK;
+}
+
 int registry_certificate_add_under(struct registry *registry, int64_t authority, const char *kind,
                                    const char *principal, X509 *certificate)
 {
+    if (principal && check_not_blocked(registry, principal) != EXIT_OK)
+        return EXIT_EXISTS;
     char serial[X509_SERIAL_TEXT], common_name[128];
     uint8_t pin[32];
     x509_serial(certificate, serial);

@@ -112,7 +112,8 @@ void registry_principals(struct registry *registry, const char *kind,
 
 /* ---- certificates ---- */
 
-/* `kind`: "ca", "server", "ldevid", "idevid", "user"; `principal` NULL for ca and server. */
+/* `kind`: "ca", "server", "ldevid", "idevid", "user"; `principal` NULL for ca and server, and for
+ * an evictor. Inside the issuing transaction; a principal that was revoked is EXIT_EXISTS. */
 int registry_certificate_add(struct registry *registry, enum registry_authority issuer,
                              const char *kind, const char *principal, X509 *certificate);
 /* The same under any anchor. */

@@ -14,6 +14,7 @@
 #include "mosquitto.h"
 #include "options.h"
 #include "pass.h"
+#include "revoke.h"
 #include "term.h"
 
 #define USER_DAYS 180
@@ -171,11 +172,12 @@ static int user_show(int argc, char **argv)
 
 static int user_revoke(int argc, char **argv)
 {
-    static const struct usage usage = {"user revoke", "NAME",
-                                       "Revokes a user's certificates and takes its rights away.",
-                                       "A running broker is told at once. A connection that stands "
-                                       "ends by itself, without rights."};
-    return client_revoke(&usage, "user", argc, argv);
+    static const struct usage usage = {
+        "user revoke", "NAME", "Locks a user out: rights, certificates, passwords, connections.",
+        "Run on the broker's machine. Rights go first, then every connection and session of each\n"
+        "of the user's names; then it tries to get in. Run again, it finishes what was cut off.\n"
+        "Only new certificates bring the name back: thimble user add NAME --replace"};
+    return revoke_run(&usage, "user", argc, argv);
 }
 
 int user_main(int argc, char **argv)

@@ -79,7 +79,7 @@ show_places
 # ---- issuing and revoking ----
 rm -rf "$home"
 "$thimble" ca init --name Garden >/dev/null && "$thimble" broker init --no-proof >/dev/null 2>&1 &&
-    "$thimble" device enrol old pump >/dev/null && "$thimble" user add alice >/dev/null && "$thimble" device revoke pump >/dev/null || exit 1
+    "$thimble" device enrol old pump >/dev/null && "$thimble" user add alice >/dev/null && "$thimble" device revoke pump --lists-only >/dev/null || exit 1
 cp -a "$home" "$base"
 old_is_good() { is_good "$home/devices/old/device.crt" && is_listed "$home/devices/pump/device.crt" && server_is_known "$home/devices/old"; }
 enrol_finish() {
@@ -96,9 +96,9 @@ person_finish() {
 echo "a phrase" >"$scratch/p12"
 check "user add" killed "$base" old_is_good person_finish "$thimble" user add bob --connections 2 --pkcs12 "$scratch/p12"
 show_places
-revoke_finish() { again 0 "$thimble" device revoke old && is_listed "$home/devices/old/device.crt" && is_whole; }
+revoke_finish() { again 0 "$thimble" device revoke old --lists-only && is_listed "$home/devices/old/device.crt" && is_whole; }
 lists_are_whole() { is_listed "$home/devices/pump/device.crt" && is_whole; }
-check "device revoke" killed "$base" lists_are_whole revoke_finish "$thimble" device revoke old
+check "device revoke" killed "$base" lists_are_whole revoke_finish "$thimble" device revoke old --lists-only
 show_places
 
 # ---- rotation ----
@@ -169,11 +169,11 @@ if unshare --mount true 2>/dev/null; then
     check "device enrol on a full disk" full "device enrol lamp" \
         'openssl verify -CAfile $home/ca/device.crt $home/devices/lamp/device.crt'
     check "ca rotate on a full disk" full "ca rotate device" '[ "$(grep -c BEGIN $home/broker/clients-ca.crt)" = 2 ]'
-    check "device revoke on a full disk" full "device revoke old" \
+    check "device revoke on a full disk" full "device revoke old --lists-only" \
         'openssl crl -in $home/broker/clients.crl -noout -text | grep -c "Serial Number" | grep -qx 2'
     readonly_disk() {
         inside 1000 "mount -o remount,ro $scratch/disk || exit 9
-            for command in 'device enrol lamp' 'ca rotate device' 'user add bob' 'device revoke old' 'ca init'; do
+            for command in 'device enrol lamp' 'ca rotate device' 'user add bob' 'device revoke old --lists-only' 'ca init'; do
                 $thimble \$command >/dev/null 2>$scratch/full.err && { echo \"\$command succeeded\"; exit 1; }
                 grep -q '  next: ' $scratch/full.err || { cat $scratch/full.err; exit 1; }
             done"
@@ -191,7 +191,7 @@ at_once() {
         "$thimble" device enrol "many$i" >/dev/null 2>&1 & pids+=("$!")
         "$thimble" user add "person$i" >/dev/null 2>&1 & pids+=("$!")
     done
-    "$thimble" device revoke old >/dev/null 2>&1 & pids+=("$!")
+    "$thimble" device revoke old --lists-only >/dev/null 2>&1 & pids+=("$!")
     for i in "${pids[@]}"; do wait "$i" || return 1; done
     [ "$(sql "select count(*) from principal where name like 'many%' or name like 'person%'")" = 16 ] || return 1
     [ "$(sql "select count(distinct serial) = count(*) from certificate")" = 1 ] && is_whole || return 1

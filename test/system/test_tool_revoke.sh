@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Revocation and replacement: thimble's lists judged by openssl, its rights by what a real mosquitto
-# delivers (I8's certificate part); and what a full disk leaves behind.
+# delivers (I8); and what a full disk leaves behind. test_tool_revoke_attack.sh has the attacker.
 . "$THIMBLE_SOURCE/test/system/tool.sh"
 home=$THIMBLE_HOME
 port=$(free_port)
@@ -55,13 +55,20 @@ check "puts the certificate on the list" is_revoked devices/lamp device device c
 check "and the birth certificate on the other" is_revoked devices/lamp birth idevid recovery
 check "others stay in force" in_force devices/pump device device clients
 check "the running broker reads the lists" wait_for 5 grep -q "Reloading config" "$log"
+check "the connection that stood has ended (I8)" wait_for 10 grep -q "Client lamp already connected, closing old\|Client lamp disconnected" "$log"
 as rita pub -t lamp/from/rita/rpc -m second -q 1
 as rita pub -t lamp/from/rita/rpc -m third -q 1
-check "a connection that stands hears nothing any more" not grep -q second "$scratch/lamp.got"
+check "and hears nothing any more" not grep -q second "$scratch/lamp.got"
 check "a new one is refused" not gets_in lamp
 check "by TLS" grep -q "alert certificate revoked\|certificate verify failed" "$log"
 check "another device is let in" gets_in pump
 check "revoked again, it stays so" "$thimble" device revoke lamp
+"$thimble" device revoke lamp --json >"$scratch/revoke.json"
+check "--json has the steps, and all within ten seconds (I8)" json "$scratch/revoke.json" "d ->> '\$.locked_out' and
+    d ->> '\$.ms' < 10000 and json_array_length(d, '\$.steps') = 8"
+check "of the eviction nothing is left in the ACL" not grep -q keeper.revoke "$home/broker/acl"
+check "nor a certificate in force" test 0 = "$(sqlite3 "$home/registry.db" \
+    "select count(*) from certificate where revoked_s is null and (common_name like '%.revoke%' or common_name like 'lamp%')")"
 "$thimble" device show lamp --json >"$scratch/lamp.json"
 check "device show --json tells it" json "$scratch/lamp.json" "d ->> '\$.state' = 'revoked' and
     (select count(*) from json_each(d, '\$.certificates') where value ->> 'revoked' > 0) = 2"
@@ -69,6 +76,16 @@ check "its name is not free" refused 5 "was given to a device" "$thimble" device
 check "nor to be had by a user" refused 5 "was given to a device" "$thimble" user add lamp
 check "a device that is none cannot be revoked" refused 4 "there is no device 'lomp'" "$thimble" device revoke lomp
 check "a user is none" refused 4 "there is no device 'rita'" "$thimble" device revoke rita
+
+# ---- what is said when it cannot be shown ----
+check "a command that reloads and fails is said" refused 1 "failed" "$thimble" device revoke lamp --reload-command false
+free=$(free_port)
+cp "$home/broker/mosquitto.conf" "$scratch/conf"
+sed -i "s/^listener $port/listener $free/" "$home/broker/mosquitto.conf"
+check "a broker that does not answer is said, and what holds" refused 9 "no certificate\|nothing is issued" "$thimble" device revoke lamp
+check "and what does not" grep -q "not shown to be locked out" "$scratch/refused.err"
+cp "$scratch/conf" "$home/broker/mosquitto.conf"
+check "--lists-only asks nobody" "$thimble" device revoke lamp --lists-only
 
 # ---- replacement ----
 old=$(sha256sum <"$home/devices/lamp/device.key")
