@@ -30,6 +30,7 @@ told() { timeout 20 "$thimble" sub --as olga -t garden/zone/2 -C 1 --retained-on
 check "what happened is told, retained" wait_for 5 told
 check "a viewer may look" sh -c "timeout 20 $thimble call --as vera garden Zone.Status | grep -q '\"zone\":3'"
 check "a viewer may not switch (403)" refused 8 "role does not allow" "$thimble" call --as vera garden Zone.On '{"zone":1,"seconds":5}'
+check "only an admin drives pins by hand (403)" refused 8 "role does not allow" "$thimble" call --as olga garden Gpio.Write '{"pin":2,"value":0}'
 check "who is not in the trust set may nothing (403)" refused 8 "does not know this caller" \
     "$thimble" call --as late garden Zone.Status
 check "no zone has that number" refused 8 "(404)" "$thimble" call --as olga garden Zone.On '{"zone":5,"seconds":5}'

@@ -145,17 +145,20 @@ static void set_config(struct machine *machine)
     th_requests_init(&machine->requests, machine->answers, sizeof machine->answers, machine->bundle,
                      sizeof machine->bundle);
     set_sensors(machine);
+    th_gpio_service_init(&machine->hand, &machine->sensors);
+    th_requests_add(&machine->requests, th_gpio_methods(&machine->hand));
     th_zone_service_init(&machine->zones);
     th_requests_add(&machine->requests, th_zone_methods(&machine->zones));
     th_requests_add(&machine->requests, th_sensor_methods(&machine->sensors));
     th_log_service_init(&machine->log, machine->lines, sizeof machine->lines);
     th_requests_add(&machine->requests, th_log_methods(&machine->log));
-    machine->services[0] = th_zone_service(&machine->zones);
-    machine->services[1] = th_sensor_service(&machine->sensors);
+    machine->services[0] = th_gpio_service(&machine->hand);
+    machine->services[1] = th_zone_service(&machine->zones);
+    machine->services[2] = th_sensor_service(&machine->sensors);
     th_discovery_init(&machine->discovery, &machine->zones, &machine->sensors);
-    machine->services[2] = th_requests_service(&machine->requests);
-    machine->services[3] = th_discovery_service(&machine->discovery);
-    machine->services[4] = th_log_service(&machine->log);
+    machine->services[3] = th_requests_service(&machine->requests);
+    machine->services[4] = th_discovery_service(&machine->discovery);
+    machine->services[5] = th_log_service(&machine->log);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,

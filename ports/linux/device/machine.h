@@ -5,6 +5,7 @@
 
 #include <thimble/device.h>
 #include <thimble/discovery.h>
+#include <thimble/gpio_service.h>
 #include <thimble/linux.h>
 #include <thimble/linux_gpio.h>
 #include <thimble/linux_pins.h>
@@ -85,6 +86,7 @@ struct machine {
     struct th_outbox_ram outbox;
     struct th_device_config config;
     struct th_requests requests;
+    struct th_gpio_service hand;
     struct th_zone_service zones;
     struct th_sensor_service sensors;
     struct th_sensor sensor_table[MACHINE_SENSORS];
@@ -92,7 +94,7 @@ struct machine {
     struct th_discovery discovery;
     struct th_log_service log;
     uint8_t lines[MACHINE_LINES];
-    struct th_service services[5];
+    struct th_service services[6];
     _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
