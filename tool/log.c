@@ -336,8 +336,8 @@ static int take(struct log *log, int argc, char **argv)
 {
     struct words rest = {0};
     const struct option own[] = {
-        {'f', "follow", NULL, "go on with what it says, until interrupted", OPTION_FLAG, &log->follow, 0,
-         0},
+        {'f', "follow", NULL, "go on with what it says, until interrupted", OPTION_FLAG,
+         &log->follow, 0, 0},
         {'n', NULL, "COUNT", "so many lines, at most [20]", OPTION_NUMBER, &log->count, 1,
          ITEMS_MAX},
         {0, "level", "LEVEL", "error, warn, info or debug: nothing less important [debug]",

@@ -37,4 +37,7 @@ struct th_service th_requests_service(struct th_requests *requests);
 /* What a request is judged by now: for other fronts, such as the console. */
 struct th_rpc_moment th_requests_moment(const struct th_requests *requests);
 
+/* The same, where time has passed since the device's last step. */
+struct th_rpc_moment th_requests_now(struct th_requests *requests, uint32_t now_ms);
+
 #endif

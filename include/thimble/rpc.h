@@ -86,6 +86,7 @@ struct th_rpc_call {
     const struct th_rpc_method *method;
     struct th_span caller; /* for the call */
     enum th_role role;
+    bool here;
     struct th_rpc_moment now;
     struct th_json params[TH_RPC_PARAMS_MAX]; /* by the method's table; NONE where not given */
     struct th_json_writer *result;
@@ -147,6 +148,7 @@ bool th_rpc_add(struct th_rpc *rpc, const struct th_rpc_set *set);
 struct th_rpc_caller {
     struct th_span name;
     enum th_role role; /* NONE: everything is answered with 403 */
+    bool here;         /* on the spot: has no topic on which a change could be proved */
 };
 
 /* A frame, checked but not yet acted on. Spans point into the frame. */

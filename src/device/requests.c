@@ -63,6 +63,12 @@ struct th_rpc_moment th_requests_moment(const struct th_requests *requests)
                                   clock.kind == TH_CLOCK_TRUSTED ? clock.now_s : 0};
 }
 
+struct th_rpc_moment th_requests_now(struct th_requests *requests, uint32_t now_ms)
+{
+    requests->now_ms = now_ms;
+    return th_requests_moment(requests);
+}
+
 void th_requests_restart(struct th_requests *requests, uint32_t now_ms)
 {
     requests->restart = true;

@@ -149,11 +149,13 @@ static bool put_all(struct change *change, struct th_json object, char *name, si
     return true;
 }
 
-/* The caller's name with a NUL: who answers the proof. */
+/* The caller's name with a NUL: who answers the proof. Whoever is on the spot has no way to. */
 static const char *prover(const struct th_rpc_call *call, char into[TH_CALLER_MAX + 1])
 {
-    memcpy(into, call->caller.at, call->caller.len);
-    into[call->caller.len] = '\0';
+    size_t len = call->here ? 0 : call->caller.len;
+
+    memcpy(into, call->caller.at, len);
+    into[len] = '\0';
     return into;
 }
 

@@ -100,8 +100,10 @@ static void try_bundle(struct th_requests *requests, struct th_rpc_call *call)
 {
     char name[TH_CALLER_MAX + 1];
 
-    memcpy(name, call->caller.at, call->caller.len);
-    name[call->caller.len] = '\0';
+    size_t caller = call->here ? 0 : call->caller.len;
+
+    memcpy(name, call->caller.at, caller);
+    name[caller] = '\0';
     enum th_error error = th_device_try_trust(
         requests->device, th_span_of(requests->bundle, requests->bundle_len), name, call->now.ms);
     requests->bundle_len = requests->bundle_total = 0;

@@ -162,8 +162,11 @@ struct th_span th_rpc_handle(struct th_rpc *rpc, const struct th_rpc_frame *fram
 {
     struct th_json_writer writer = begin_answer(rpc, frame, caller, into, room);
     struct th_json_writer before = writer;
-    struct th_rpc_call call = {
-        .caller = caller->name, .role = caller->role, .now = now, .result = &writer};
+    struct th_rpc_call call = {.caller = caller->name,
+                               .role = caller->role,
+                               .here = caller->here,
+                               .now = now,
+                               .result = &writer};
 
     th_json_name(&writer, "result");
     /* The closing brace must fit behind any result. */

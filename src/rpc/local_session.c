@@ -358,7 +358,7 @@ static struct th_span unbox(struct turn *turn, uint32_t number)
 static void box_answer(struct turn *turn, const struct th_rpc_frame *frame, uint32_t number)
 {
     struct th_local_session *session = turn->session;
-    const struct th_rpc_caller caller = {TH_SPAN("local"), TH_ROLE_LOCAL};
+    const struct th_rpc_caller caller = {TH_SPAN("local"), TH_ROLE_LOCAL, true};
     struct th_json_writer *json = turn->json;
     uint8_t *at = json->end - TH_RPC_ANSWER_MAX - TH_LOCAL_TAG;
 

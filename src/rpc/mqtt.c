@@ -222,6 +222,7 @@ bool th_rpc_mqtt_take(struct th_rpc_mqtt *front, const struct th_mqtt_event *eve
     const struct th_mqtt_message *message = &event->u.message;
     if (!caller_of(front->rpc->device, message->topic, &caller.name))
         return false;
+    caller.here = false;
     caller.role = th_trust_set_role(trust_set, caller.name);
     way_home(front, caller.name, &way);
     if (event->kind == TH_MQTT_EVENT_BEGIN) {

@@ -12,7 +12,7 @@ void th_rpc_serial_init(struct th_rpc_serial *front, struct th_rpc *rpc, enum th
 struct th_span th_rpc_serial_take(struct th_rpc_serial *front, uint8_t byte,
                                   struct th_rpc_moment now, uint8_t *into, size_t room)
 {
-    const struct th_rpc_caller caller = {TH_SPAN("console"), front->role};
+    const struct th_rpc_caller caller = {TH_SPAN("console"), front->role, true};
     struct th_rpc_frame frame;
 
     if (byte != '\n' && byte != '\r') {

@@ -93,7 +93,7 @@ static int set_up(void **state)
     th_rpc_init(&desk->rpc, TH_SPAN("garden"));
     th_rpc_add(&desk->rpc, &desk->set);
     th_rpc_add(&desk->rpc, &desk->own);
-    desk->caller = (struct th_rpc_caller){TH_SPAN("op"), TH_ROLE_OPERATOR};
+    desk->caller = (struct th_rpc_caller){TH_SPAN("op"), TH_ROLE_OPERATOR, false};
     desk->now = (struct th_rpc_moment){1000, 1795000000};
     desk->room = TH_RPC_ANSWER_MAX;
     *state = desk;

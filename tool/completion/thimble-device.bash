@@ -4,7 +4,7 @@
 _thimble_device() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     case $before in
-    --flash | --bundle | --out | --trust) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    --flash | --bundle | --out | --trust | --console) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     --geometry) mapfile -t COMPREPLY < <(compgen -W "chip lx106" -- "$word") ;;
     --board) mapfile -t COMPREPLY < <(compgen -W "wifi= gpio= pull= spi= adc= mux= sysfs= pins= reset= clock= counter= dns=" -- "$word") ;;
     --tls) mapfile -t COMPREPLY < <(compgen -W "openssl bearssl" -- "$word") ;;

@@ -221,15 +221,17 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
     th_linux_udp_init(&machine->udp, &machine->loop);
     set_board(machine);
     set_config(machine);
-    if (set_tls(machine))
-        return TH_OK;
     *failure = th_failure_of(TH_ERR_TLS_LIBRARY);
+    if (set_tls(machine) && console_open(&machine->console, options->console, &machine->loop,
+                                         &machine->requests, failure))
+        return TH_OK;
     machine_close(machine);
     return failure->error;
 }
 
 void machine_close(struct machine *machine)
 {
+    console_close(&machine->console);
     th_linux_udp_close(&machine->udp);
     th_linux_net_close(&machine->net);
     th_linux_close(&machine->loop);

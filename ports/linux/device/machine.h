@@ -16,6 +16,8 @@
 #include <thimble/tls_openssl.h>
 #include <thimble/zone_service.h>
 
+#include "console.h"
+
 /* A network in a file: `ssid`, `pass`, `gone`, `mute` and `dhcp_silent`, a `name=value` a line,
  * read again whenever the radio is asked. Somebody who edits it walks out of range. */
 struct radio {
@@ -49,6 +51,7 @@ uint8_t host_sensors(struct machine *machine);
 struct machine_options {
     const char *flash;                /* file */
     const char *geometry;             /* "chip" or "lx106" */
+    const char *console;              /* terminal, or "-", or NULL */
     const char *wifi;                 /* file of the radio, or NULL */
     const char *pins;                 /* file of the pins, or NULL: the board has none */
     struct th_linux_gpio_config real; /* pins instead of virtual ones */
@@ -71,6 +74,7 @@ struct machine {
     struct th_linux_net net;
     struct th_linux_udp udp;
     struct th_linux_flash flash;
+    struct console console;
     struct radio radio;
     struct th_linux_pins pins;
     struct th_linux_gpio gpio;

@@ -51,6 +51,9 @@ static void usage(FILE *to)
         "  --tls NAME           openssl or bearssl [openssl]\n"
         "  --set NAME=VALUE     puts settings on trial for the next run, and ends; again for more\n"
         "  --trust FILE         puts a trust bundle on trial for the next run, and ends\n"
+        "  --console PATH       the serial console: a terminal, such as one end of a PTY, or - "
+        "for\n"
+        "                       standard input and output; takes one JSON frame a line besides\n"
         "  --board NAME=VALUE   what the board is; again for more:\n"
         "      wifi=FILE        a radio; FILE holds ssid=, pass=, gone=, mute=, dhcp_silent=\n"
         "      gpio=CHIP        pin n is line n of that GPIO chip: gpiochip0, 0, or its label\n"
@@ -79,7 +82,8 @@ static int wrong(const char *what, const char *found)
 static void say(void *user, const char *line)
 {
     (void)user;
-    printf("%s\n", line);
+    if (!console_say(&machine.console, line))
+        printf("%s\n", line);
 }
 
 static int failed(const char *what, const struct th_failure *failure)
@@ -255,6 +259,8 @@ static int take_option(struct arguments *arguments, const char *name, const char
         options->flash = value;
     else if (strcmp(name, "--trust") == 0)
         arguments->trust = value;
+    else if (strcmp(name, "--console") == 0)
+        options->console = value;
     else if (take_verb_option(arguments, name, value))
         return 0;
     else if (strcmp(name, "--geometry") == 0 && one_of(value, "chip", "lx106"))
@@ -299,6 +305,8 @@ static int check_arguments(struct arguments *arguments)
         return wrong("one thing at a time, not also", arguments->trust ? "--trust" : "--set");
     if ((arguments->name || arguments->out) && arguments->verb != VERB_CSR)
         return wrong("for --csr alone:", arguments->name ? "--name" : "--out");
+    if (arguments->machine.console && arguments->verb != VERB_RUN)
+        return wrong("for a device that runs:", "--console");
     if (arguments->json && arguments->verb != VERB_SHOW)
         return wrong("for --show alone:", "--json");
     return arguments->machine.flash ? 0 : wrong("there is no", "--flash FILE");
@@ -462,6 +470,7 @@ static int run(void)
                 break;
         }
         th_device_step(&device, now());
+        console_step(&machine.console, now());
         tell_of_pins();
         /* Whoever runs this starts it anew, which begins with everything off. */
         if (th_linux_pins_lost(&machine.pins)) {
