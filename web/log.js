@@ -7,7 +7,7 @@ const EVENTS = { failure: 'Failure', crash: 'Crash', trial: 'Change' };
 function item(entry) {
     const text = entry.text.replace(/ \(\d+ times\)$/, '').replace(/^\d{4}-\d\d-\d\d \S+ /, ''), cut = text.indexOf('; ');
     const found = cut < 0 ? text : text.slice(0, cut), remedy = cut < 0 ? '' : text.slice(cut + 2);
-    return h(entry.kept ? 'li.card' : 'li.card.bad', null,
+    return h('li.card.bad', null,
         h('p.kind', null, h('span.chip', null, EVENTS[entry.event] || entry.event), entry.count > 1 && ` ${entry.count} times`, entry.time && ` · ${clock(entry.time)}`),
         h('p', null, found), remedy && h('p.remedy', null, h('strong', null, 'What to do: '), remedy + '.'), entry.error && h('p.help', null, h('code', null, entry.error)));
 }
@@ -15,7 +15,7 @@ function item(entry) {
 views.log = {
     title: 'Failures',
     async render(root) {
-        const entries = await call('Log.Tail');
+        const entries = (await call('Log.Tail')).filter((entry) => !entry.kept);
         fill(root, entries.length > 0 ? h('ul.log', null, entries.map(item)) :
             h('section.card', null, empty('Nothing went wrong', 'Failures, crashes and changes that were taken back stand here, each with what to do.')));
     },

@@ -40,7 +40,7 @@ function readSensors(found) {
 views.sensors = {
     title: 'Sensors',
     async render(root) {
-        const grid = h('div.grid');
+        const grid = h('div.grid.fine');
         const update = async () => {
             readSensors(await call('Sensor.Read'));
             fill(grid, [...readings].map(([name, values]) => sensorCard(name, values)));

@@ -35,7 +35,7 @@ policy="$policy; connect-src 'self'; img-src data:; base-uri 'none'; form-action
     echo '};'
     echo 'const struct th_page th_page = {'
     echo '    {bytes, sizeof bytes},'
-    printf '    "%s\\r\\n"\n' 'Content-Encoding: gzip' 'Cache-Control: no-store' \
+    printf '    "%s\\r\\n"\n' 'Content-Encoding: gzip' 'Cache-Control: no-store' 'X-Content-Type-Options: nosniff' \
         "Content-Security-Policy: $policy"
     echo '};'
     echo '_Static_assert(sizeof bytes <= TH_PAGE_MAX, "the page takes more flash than it may");'

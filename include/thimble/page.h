@@ -12,8 +12,9 @@
 
 struct th_page {
     struct th_span gzip; /* on a boundary of four bytes */
-    /* For th_http_answer: that it is compressed, that nobody keeps it, and a policy: it may run and
-     * load what it was built with, named by its digests, and nothing else. At most 400 bytes. */
+    /* For th_http_answer: that it is compressed, that nobody keeps or guesses it, and a policy: it
+     * may run and load what it was built with, named by its digests, and nothing else. At most 400
+     * bytes. */
     const char *fields;
 };
 
