@@ -118,6 +118,19 @@ struct th_udp_ops {
     void (*cancel)(void *ctx);
 };
 
+/* A listening TCP socket, of configuration mode: one connection at a time. */
+struct th_listen_ops {
+    /* Begins to listen; true also when it does already. */
+    bool (*open)(void *ctx);
+    /* Ends, and closes the connection that was taken. */
+    void (*close)(void *ctx);
+    /* The next connection, and which of our addresses it came to; false when nobody waits. The wire
+     * of the last one is closed before. */
+    bool (*accept)(void *ctx, struct th_wire *wire, struct th_address *local);
+    /* Somebody waits to be taken. */
+    bool (*waiting)(void *ctx);
+};
+
 /* ---- Wi-Fi ---- */
 
 #define TH_WIFI_SSID_MAX 32
@@ -199,6 +212,10 @@ struct th_board {
         const struct th_wifi_ops *ops;
         void *ctx;
     } wifi;
+    struct {
+        const struct th_listen_ops *ops;
+        void *ctx;
+    } listen;
 };
 
 #endif

@@ -37,13 +37,14 @@ enum th_device_record {
     TH_RECORD_TRIAL,
     TH_RECORD_FLOOR, /* of the clock: 8 bytes, seconds since 1970, little-endian */
     TH_RECORD_HISTORY,
-    TH_RECORD_CRASHES, /* 1 byte: crashes in a row */
-    TH_RECORD_PROVER,  /* name of the user who made the change on trial */
-    TH_RECORD_SEED,    /* of the random numbers (seed.h) */
+    TH_RECORD_CRASHES,     /* 1 byte: crashes in a row */
+    TH_RECORD_PROVER,      /* name of the user who made the change on trial */
+    TH_RECORD_SEED,        /* of the random numbers (seed.h) */
+    TH_RECORD_WRONG_CODES, /* 1 byte: wrong set-up codes in a row */
 };
 
 /* Kinds of the log that a factory reset leaves: nothing of the owner's. */
-#define TH_RECORDS_KEPT (1u << TH_RECORD_FLOOR | 1u << TH_RECORD_SEED)
+#define TH_RECORDS_KEPT (1u << TH_RECORD_FLOOR | 1u << TH_RECORD_SEED | 1u << TH_RECORD_WRONG_CODES)
 
 /* ---- services ---- */
 
@@ -253,6 +254,15 @@ enum th_error th_device_try_trust(struct th_device *device, struct th_span bundl
 
 /* The next LDevID, which has its certificate. BAD_STATE also when there is none. */
 enum th_error th_device_try_identity(struct th_device *device, const char *user, uint32_t now_ms);
+
+/* ---- enrolment, by somebody who has proved the set-up code ---- */
+
+/* As th_enrol_request() and th_enrol_take(): the device has a name then, and connects when its mode
+ * is mqtt. */
+enum th_error th_device_enrol_request(struct th_device *device, struct th_span name, uint8_t *into,
+                                      size_t room, size_t *len);
+enum th_error th_device_enrol_take(struct th_device *device, struct th_span bundle,
+                                   uint32_t now_ms);
 
 /* Erases LDevID, settings, trust sets and sessions (I9), then the device starts anew. Once OK is
  * returned it will be finished whatever happens. */

@@ -108,6 +108,9 @@ void th_http_answer(struct th_http *http, const struct th_http_answer *answer, u
 struct th_span th_http_tx_pending(struct th_http *http);
 void th_http_tx_done(struct th_http *http, size_t len, uint32_t now_ms);
 
+/* It waits for the client, and owes it nothing: a request, or the rest of one. */
+bool th_http_waits(const struct th_http *http);
+
 uint32_t th_http_deadline(const struct th_http *http, uint32_t now_ms);
 
 /* ---- reading what requests carry ---- */

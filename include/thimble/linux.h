@@ -139,6 +139,29 @@ extern const struct th_udp_ops th_linux_udp_ops;
 void th_linux_udp_init(struct th_linux_udp *udp, struct th_linux *loop);
 void th_linux_udp_close(struct th_linux_udp *udp);
 
+/* ---- a listening socket ---- */
+
+/* The context of th_linux_listen_ops. Fields are private. It must not move between init and close.
+ */
+struct th_linux_listen {
+    struct th_linux *loop;
+    struct th_linux_watch watch;
+    struct th_linux_net net; /* of the connection */
+    struct th_address at;
+    int fd;
+    int error; /* errno of an open that failed */
+    bool watched;
+};
+
+extern const struct th_listen_ops th_linux_listen_ops;
+
+/* Opens nothing yet. Port 0: any that is free; th_linux_listen_at() then tells. */
+void th_linux_listen_init(struct th_linux_listen *listener, struct th_linux *loop,
+                          const struct th_address *at);
+void th_linux_listen_close(struct th_linux_listen *listener);
+/* Where it listens, while it does. */
+bool th_linux_listen_at(const struct th_linux_listen *listener, struct th_address *at);
+
 /* ---- a flash that is a file, with the behaviour of NOR ---- */
 
 /* The context of th_linux_flash_ops. Fields are private. */

@@ -21,6 +21,7 @@ struct th_requests {
     size_t bundle_room, bundle_len, bundle_total;
     uint32_t now_ms, restart_at_ms;
     bool restart;
+    uint8_t reset; /* before it: enum th_reset_kind */
 };
 
 /* `queue`: answers wait there, at least TH_RPC_QUEUE_MIN bytes. `bundle`: room for a trust bundle;

@@ -3,6 +3,8 @@
 #ifndef TH_LINUX_PORT_H
 #define TH_LINUX_PORT_H
 
+#include <sys/socket.h>
+
 #include <thimble/linux.h>
 
 enum { NET_IDLE = 0xFF }; /* in th_linux_net.state: no wire */
@@ -27,6 +29,9 @@ void th_linux_names_close(struct th_linux *loop);
 
 /* wire.c */
 struct th_wire th_linux_connect(void *ctx, const struct th_address *to);
+/* The wire of a socket that is connected already, and is the net's from now on. */
+struct th_wire th_linux_adopt(struct th_linux_net *net, int fd);
+socklen_t th_linux_socket_address(const struct th_address *from, struct sockaddr_storage *to);
 void th_linux_wire_writable(struct th_linux_net *net);
 /* False when the link has been shown this input and leaves it: it cannot take it now. */
 bool th_linux_wire_readable(struct th_linux_net *net);

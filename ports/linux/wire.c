@@ -216,7 +216,7 @@ static const struct th_wire_ops wire_ops = {.state = wire_state,
                                             .close = th_linux_wire_close,
                                             .failure = wire_failure};
 
-static socklen_t socket_address(const struct th_address *from, struct sockaddr_storage *to)
+socklen_t th_linux_socket_address(const struct th_address *from, struct sockaddr_storage *to)
 {
     memset(to, 0, sizeof *to);
     if (from->family == 6) {
@@ -237,7 +237,7 @@ static socklen_t socket_address(const struct th_address *from, struct sockaddr_s
 static int start_connect(struct th_linux_net *net, const struct th_address *to)
 {
     struct sockaddr_storage address;
-    socklen_t len = socket_address(to, &address);
+    socklen_t len = th_linux_socket_address(to, &address);
     net->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (net->fd < 0)
         return errno;
@@ -264,5 +264,20 @@ struct th_wire th_linux_connect(void *ctx, const struct th_address *to)
         fail(net, error);
         th_linux_early(net);
     }
+    return (struct th_wire){&wire_ops, net};
+}
+
+struct th_wire th_linux_adopt(struct th_linux_net *net, int fd)
+{
+    int on = 1;
+
+    th_linux_wire_close(net, false);
+    net->fd = fd;
+    net->state = TH_STREAM_OPEN;
+    net->drained_turn = 0;
+    net->wants_write = 0;
+    net->unread = net->visited = net->deaf = false;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    watch(net, EPOLL_CTL_ADD);
     return (struct th_wire){&wire_ops, net};
 }

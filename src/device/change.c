@@ -25,8 +25,8 @@ static enum th_error begin(struct th_device *device, enum th_trial_component com
         error = th_trial_begin(&device->trial, &plan);
     if (error != TH_OK)
         return error;
-    th_device_order(device, TH_TRIAL_USE_NEW,
-                    device->mode == TH_MODE_MQTT && device->subscribed ? ANSWER_MS : 0, now_ms);
+    bool asked = device->mode == TH_MODE_CONFIG || device->subscribed;
+    th_device_order(device, TH_TRIAL_USE_NEW, asked ? ANSWER_MS : 0, now_ms);
     return TH_OK;
 }
 

@@ -75,6 +75,12 @@ void th_requests_restart(struct th_requests *requests, uint32_t now_ms)
     requests->restart_at_ms = now_ms + REQUESTS_ANSWER_MS;
 }
 
+void th_requests_reset(struct th_requests *requests, enum th_reset_kind kind, uint32_t now_ms)
+{
+    requests->reset = (uint8_t)kind;
+    th_requests_restart(requests, now_ms);
+}
+
 void th_requests_fail(struct th_rpc_call *call, enum th_error error)
 {
     enum th_rpc_code code = error == TH_ERR_BAD_STATE   ? TH_RPC_CONFLICT
@@ -98,6 +104,7 @@ static void start(void *ctx, struct th_device *device, uint32_t now_ms)
     requests->rpc.device = th_span_str(th_device_id(device));
     /* Where a restart does not clear the memory, what was before it is over all the same. */
     requests->restart = false;
+    requests->reset = TH_RESET_NOTHING;
     requests->bundle_len = requests->bundle_total = 0;
     th_rpc_mqtt_drop(&requests->front);
 }
@@ -135,7 +142,12 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
     if (!requests->restart)
         return wait_ms;
     wait_ms = th_time_sooner(wait_ms, th_time_until(now_ms, requests->restart_at_ms));
-    if (th_time_reached(now_ms, requests->restart_at_ms))
+    if (!th_time_reached(now_ms, requests->restart_at_ms))
+        return wait_ms;
+    requests->restart = false;
+    /* A reset that cannot even begin leaves everything as it was. */
+    if (requests->reset == TH_RESET_NOTHING ||
+        th_device_factory_reset(device, (enum th_reset_kind)requests->reset, now_ms) != TH_OK)
         th_device_restart(device, now_ms);
     return wait_ms;
 }

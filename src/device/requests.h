@@ -14,6 +14,9 @@ extern const uint8_t th_requests_method_count;
 /* The device restarts when the answer has had its time. */
 void th_requests_restart(struct th_requests *requests, uint32_t now_ms);
 
+/* The same, and it erases itself before. */
+void th_requests_reset(struct th_requests *requests, enum th_reset_kind kind, uint32_t now_ms);
+
 /* The answer to an error of the device's own calls. */
 void th_requests_fail(struct th_rpc_call *call, enum th_error error);
 

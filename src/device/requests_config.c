@@ -95,7 +95,7 @@ static bool put(struct change *change, const char *name, struct th_span value)
         th_rpc_fail(change->call, TH_RPC_NOT_FOUND, "there is no setting of that name");
         return false;
     }
-    if (setting->flags & TH_SETTING_TRUST) {
+    if ((setting->flags & TH_SETTING_TRUST) && change->call->role != TH_ROLE_LOCAL) {
         th_rpc_fail(change->call, TH_RPC_FORBIDDEN,
                     "whom the device trusts changes only by a signed bundle, or on the spot");
         return false;

@@ -305,6 +305,11 @@ enum th_http_event th_http_next(struct th_http *http, uint32_t now_ms,
     return http->state == ENDED ? TH_HTTP_CLOSE : event;
 }
 
+bool th_http_waits(const struct th_http *http)
+{
+    return http->state == READING && http->out_at == http->out_len;
+}
+
 uint32_t th_http_deadline(const struct th_http *http, uint32_t now_ms)
 {
     if (http->state == ENDED)

@@ -78,7 +78,7 @@ bool console_say(struct console *console, const char *line)
 
 void console_step(struct console *console, uint32_t now_ms)
 {
-    uint8_t bytes[BYTES_A_STEP], answer[TH_RPC_ANSWER_MAX];
+    uint8_t bytes[BYTES_A_STEP], answer[TH_LOCAL_ANSWER_MAX];
 
     if (!console->watched || !console->watch.ready)
         return;

@@ -102,6 +102,10 @@ static void set_board(struct machine *machine)
         machine->board.pins.ops = &th_linux_pin_ops;
     if (machine->options.pins || machine->options.real.spi)
         machine->board.spi.ops = &th_linux_spi_ops;
+    if (machine->options.http.family != 0) {
+        machine->board.listen.ops = &th_linux_listen_ops;
+        machine->board.listen.ctx = &machine->listener;
+    }
     if (machine->radio.path) {
         machine->board.wifi.ops = &radio_ops;
         machine->board.wifi.ctx = &machine->radio;
@@ -139,6 +143,14 @@ static void set_sensors(struct machine *machine)
     th_sensor_service_init(&machine->sensors, &config);
 }
 
+static void set_page(struct machine *machine)
+{
+    const struct th_config_mode_options options = {.requests = &machine->requests,
+                                                   .arena = &machine->lent.page};
+
+    th_config_mode_init(&machine->page, &options);
+}
+
 static void set_config(struct machine *machine)
 {
     machine->crypto = (struct th_crypto){&th_crypto_openssl, NULL};
@@ -159,10 +171,12 @@ static void set_config(struct machine *machine)
     machine->services[3] = th_requests_service(&machine->requests);
     machine->services[4] = th_discovery_service(&machine->discovery);
     machine->services[5] = th_log_service(&machine->log);
+    set_page(machine);
+    machine->services[6] = th_config_mode_service(&machine->page);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,
-        .scratch = {machine->scratch, sizeof machine->scratch},
+        .scratch = {machine->lent.handshake, sizeof machine->lent.handshake},
         .session = machine->session,
         .session_room = sizeof machine->session,
         .trust = machine->trust,
@@ -219,12 +233,15 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
     machine->loop.dns_servers = options->dns;
     th_linux_net_init(&machine->net, &machine->loop);
     th_linux_udp_init(&machine->udp, &machine->loop);
+    th_linux_listen_init(&machine->listener, &machine->loop, &options->http);
     set_board(machine);
     set_config(machine);
     *failure = th_failure_of(TH_ERR_TLS_LIBRARY);
     if (set_tls(machine) && console_open(&machine->console, options->console, &machine->loop,
-                                         &machine->requests, failure))
+                                         &machine->requests, failure)) {
+        th_rpc_serial_local(&machine->console.serial, th_config_mode_session(&machine->page));
         return TH_OK;
+    }
     machine_close(machine);
     return failure->error;
 }
@@ -232,6 +249,7 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
 void machine_close(struct machine *machine)
 {
     console_close(&machine->console);
+    th_linux_listen_close(&machine->listener);
     th_linux_udp_close(&machine->udp);
     th_linux_net_close(&machine->net);
     th_linux_close(&machine->loop);

@@ -3,8 +3,10 @@
 #ifndef TH_LINUX_DEVICE_MACHINE_H
 #define TH_LINUX_DEVICE_MACHINE_H
 
+#include <thimble/config_mode.h>
 #include <thimble/device.h>
 #include <thimble/discovery.h>
+#include <thimble/enrol.h>
 #include <thimble/gpio_service.h>
 #include <thimble/linux.h>
 #include <thimble/linux_gpio.h>
@@ -59,8 +61,9 @@ struct machine_options {
     const char *sysfs;                /* where converters are looked for */
     uint8_t mux_pins[3];              /* of a multiplexer before the converter */
     bool has_mux;
-    const char *backend; /* "openssl" or "bearssl" */
-    const char *dns;     /* servers instead of the system's, or NULL */
+    const char *backend;    /* "openssl" or "bearssl" */
+    const char *dns;        /* servers instead of the system's, or NULL */
+    struct th_address http; /* where the page is in configuration mode; family 0: nowhere */
     enum th_reset_reason reset;
     int64_t clock_off_s; /* the counter's and the time servers' affair stays: for tests */
     bool host_clock;     /* the host's clock, with that offset, is trusted */
@@ -98,13 +101,21 @@ struct machine {
     struct th_discovery discovery;
     struct th_log_service log;
     uint8_t lines[MACHINE_LINES];
-    struct th_service services[6];
-    _Alignas(8) uint8_t scratch[8192], outbox_bytes[65536];
+    struct th_config_mode page;
+    struct th_linux_listen listener;
+    struct th_service services[7];
+    /* A handshake, or in configuration mode the page: never both. */
+    union {
+        uint64_t align;
+        uint8_t handshake[8192];
+        struct th_config_mode_arena page;
+    } lent;
+    _Alignas(8) uint8_t outbox_bytes[65536];
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
     uint8_t session[TH_SESSION_OPENSSL], trust[TH_TRUST_BUNDLE_MAX], chain[TH_CHAIN_MAX];
     uint8_t work[TH_SETTINGS_MAX], rx[MACHINE_BUFFER];
-    uint8_t answers[MACHINE_BUFFER], bundle[TH_TRUST_BUNDLE_MAX];
+    uint8_t answers[MACHINE_BUFFER], bundle[TH_ENROL_BUNDLE_MAX];
 };
 
 /* The board's pins and converter, virtual or real, and their guard. TH_OK, or `failure` and nothing

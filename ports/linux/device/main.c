@@ -69,6 +69,9 @@ static void usage(FILE *to)
         "      clock=host[+S]   the host's clock, S seconds off, is trusted\n"
         "      counter=MS       the counter of milliseconds begins so much later\n"
         "      dns=SERVERS      name servers instead of the system's\n"
+        "  --http ADDRESS:PORT  serves the page there in configuration mode, such as\n"
+        "                       127.0.0.1:8080 (port 0: any) [nowhere]; elsewhere than on this\n"
+        "                       host only with the setting http.lan, as others could alter it\n"
         "  --help, --version\n",
         to);
 }
@@ -205,6 +208,22 @@ static bool take_board(const char *text, struct machine_options *options)
     return take_board_text(name, value, options);
 }
 
+/* An address as it is, no name: [::1]:8080, 127.0.0.1:0. */
+static bool take_http(const char *value, struct th_address *out)
+{
+    const char *port = strrchr(value, ':');
+    char address[TH_ADDRESS_TEXT_MAX], *end;
+
+    if (!port || (size_t)(port - value) >= sizeof address || port[1] < '0' || port[1] > '9')
+        return false;
+    memcpy(address, value, (size_t)(port - value));
+    address[port - value] = '\0';
+    unsigned long number = strtoul(port + 1, &end, 10);
+    bool good = *end == '\0' && number <= UINT16_MAX && th_address_parse(address, out);
+    out->port = (uint16_t)number;
+    return good;
+}
+
 static bool one_of(const char *value, const char *a, const char *b)
 {
     return strcmp(value, a) == 0 || strcmp(value, b) == 0;
@@ -269,6 +288,10 @@ static int take_option(struct arguments *arguments, const char *name, const char
         options->backend = value;
     else if (strcmp(name, "--board") == 0 && take_board(value, options))
         return 0;
+    else if (strcmp(name, "--http") == 0 && take_http(value, &options->http))
+        return 0;
+    else if (strcmp(name, "--http") == 0)
+        return wrong("--http takes an address and a port, such as 127.0.0.1:8080, not", value);
     else if (strcmp(name, "--set") == 0 && arguments->set_count < SETS_MAX && strchr(value, '='))
         arguments->sets[arguments->set_count++] = value;
     else if (one_of(name, "--geometry", "--tls") || one_of(name, "--board", "--set"))
@@ -449,6 +472,21 @@ static void tell_of_pins(void)
     printf("pins: %s\n", why);
 }
 
+/* Where the page is, once it is open. */
+static void tell_page(void)
+{
+    static bool told;
+    struct th_address at;
+    char text[TH_ADDRESS_TEXT_MAX];
+    bool open = th_config_mode_open(&machine.page) && th_linux_listen_at(&machine.listener, &at);
+
+    if (open && !told) {
+        th_address_text(&at, text);
+        printf("the page is at http://%s/config\n", text);
+    }
+    told = open;
+}
+
 static int run(void)
 {
     struct th_linux_watch signals;
@@ -471,6 +509,7 @@ static int run(void)
         }
         th_device_step(&device, now());
         console_step(&machine.console, now());
+        tell_page();
         tell_of_pins();
         /* Whoever runs this starts it anew, which begins with everything off. */
         if (th_linux_pins_lost(&machine.pins)) {

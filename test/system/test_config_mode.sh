@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# A blank device in configuration mode over real sockets: F1, F3, F4, F5, I1. The client is written
+# from docs/config-mode.md alone.
+. "$THIMBLE_SOURCE/test/system/device.sh"
+flash=$scratch/blank.flash
+run_device blank "$flash" --http 127.0.0.1:0
+says blank '^the page is at'
+code=$(sed -n 's/^set-up code: //p' "$scratch/blank.out")
+page=$(sed -n 's/^the page is at http:..\(.*\).config$/\1/p' "$scratch/blank.out")
+timeout 300 python3 "$THIMBLE_SOURCE/test/system/config_mode.py" "$page" "$code" | tee "$scratch/said"
+check "what it answers to the good and the bad" test "${PIPESTATUS[0]}" = 0
+check "its console has said nothing of secrets (I1)" not grep -q "geheim" "$scratch/blank.out"
+check "it has not fallen over" kill -0 "$running"
+
+# F3: whoever is in MQTT mode has no door, whatever is asked of it.
+sockets() { ss -Htlnp | grep -c "pid=$running,"; }
+check "in configuration mode it listens once" test "$(sockets)" = 1
+end_device TERM
+finish
