@@ -40,6 +40,15 @@ void acl_birth(FILE *to, const char *device)
             device);
 }
 
+/* The agent tells how it is, as devices do: agent/status and agent/log are the patterns' grants. */
+static void deny_agent(FILE *to, const char *name)
+{
+    static const char *const folders[] = {"from", "to", "telemetry", "zone"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        fprintf(to, "topic deny %s/%s/#\n", name, folders[i]);
+    fprintf(to, "topic deny homeassistant/device/%s/#\ntopic deny recover/%s/#\n", name, name);
+}
+
 static void user_rights(FILE *to, const struct registry_principal *user)
 {
     bool agent = strcmp(user->role, "agent") == 0;
@@ -77,7 +86,10 @@ static void each_connection(FILE *to, const struct registry_principal *user, boo
         fprintf(to, "\nuser %s\n", name);
         if (rights)
             user_rights(to, user);
-        deny_patterns(to, name);
+        if (rights && strcmp(user->role, "agent") == 0)
+            deny_agent(to, name);
+        else
+            deny_patterns(to, name);
     }
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent.h"
+#include "broker_agent.h"
 #include "broker_export.h"
 #include "broker_run.h"
 #include "commands.h"
@@ -151,6 +153,8 @@ static int make_all(struct home *home, const struct broker *broker)
         code = mosquitto_write_passwords(home);
     if (code == EXIT_OK)
         code = broker_write_unit(home);
+    if (code == EXIT_OK && !broker->plan.one_way)
+        code = agent_write_unit(home);
     if (code == EXIT_OK)
         code = keep_settings(home, broker);
     return code == EXIT_OK ? mosquitto_write_configuration(home, &broker->plan) : code;
@@ -168,6 +172,8 @@ static void show_files(const struct home *home, const struct mosquitto_plan *pla
     say_file(home_path(home, "broker/server.crt").text, "its certificate, valid for a year");
     say_file(home_path(home, "broker/server.key").text, "its private key");
     say_file(home_path(home, "broker/systemd.conf").text, "a drop-in for systemd, if you want it");
+    if (!plan->one_way)
+        say_file(home_path(home, "broker/agent.service").text, "a unit for the agent");
     if (plan->one_way) {
         say_file(home_path(home, "ca/server.crt").text, "what clients know it by");
         return;
@@ -380,7 +386,7 @@ static int broker_init(int argc, char **argv)
     static const struct usage usage = {
         "broker init", "", "Sets mosquitto up so that only your devices and users can use it.",
         "Files: broker/mosquitto.conf acl passwords server.crt server.key clients-ca.crt\n"
-        "clients.crl recovery-ca.crt recovery.crl systemd.conf data/\n"
+        "clients.crl recovery-ca.crt recovery.crl systemd.conf agent.service data/\n"
         "It is then tried out, as by `thimble broker prove`.\n"
         "The certificate holds every name and address of this machine besides --host. Example:\n"
         "  thimble broker init --host broker.example --host 192.0.2.7"};
@@ -429,6 +435,7 @@ int broker_main(int argc, char **argv)
     static const struct command verbs[] = {
         {"init", broker_init, "makes its configuration, certificate and rights"},
         {"run", broker_run, "runs it in the foreground"},
+        {"agent", broker_agent, "answers devices: renews certificates, tells the time"},
         {"prove", broker_prove, "tries what is allowed and what is forbidden"},
         {"lint", broker_lint, "finds mistakes in any mosquitto.conf"},
         {"password", broker_password, "gives a name a password, for one-way brokers"},

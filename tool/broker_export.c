@@ -18,7 +18,7 @@
 /* ---- systemd ---- */
 
 /* In a unit '%' begins a specifier. */
-static void escape(const char *text, char into[2 * PATH_MAX])
+void broker_unit_escape(const char *text, char into[2 * PATH_MAX])
 {
     size_t len = 0;
     for (; *text && len + 2 < 2 * (size_t)PATH_MAX; text++) {
@@ -40,8 +40,8 @@ int broker_write_unit(struct home *home)
     if (code != EXIT_OK)
         return code;
     program[len > 0 ? len : 0] = '\0';
-    escape(program, runs);
-    escape(home->dir, dir);
+    broker_unit_escape(program, runs);
+    broker_unit_escape(home->dir, dir);
     fprintf(text.file,
             "# Made by `thimble broker init`: Debian's mosquitto.service runs this broker.\n"
             "#   install -D -m 644 '%s/broker/systemd.conf' "

@@ -5,13 +5,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +16,7 @@
 #include "home.h"
 #include "mosquitto.h"
 #include "mosquitto_program.h"
+#include "notify.h"
 #include "options.h"
 #include "process.h"
 #include "term.h"
@@ -73,27 +71,6 @@ static const char *remedy_of(const char *error)
     return "see the lines above";
 }
 
-/* sd_notify(3), for Type=notify; nothing where systemd does not wait for it. */
-static void tell_systemd(void)
-{
-    static const char ready[] = "READY=1";
-    const char *name = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (!name || (*name != '/' && *name != '@') || strlen(name) >= sizeof address.sun_path)
-        return;
-    memcpy(address.sun_path, name, strlen(name));
-    if (*name == '@') /* abstract */
-        address.sun_path[0] = '\0';
-    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
-    int file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (file >= 0 && sendto(file, ready, sizeof ready - 1, MSG_NOSIGNAL,
-                            (const struct sockaddr *)&address, len) < 0)
-        warn("systemd was not told that the broker is up: %s\ncheck NOTIFY_SOCKET",
-             strerror(errno));
-    if (file >= 0)
-        close(file);
-}
-
 static void show_line(struct running *running, const char *line)
 {
     bool error = strstr(line, "Error:") || strstr(line, "error:") || strstr(line, "Unable to");
@@ -116,7 +93,7 @@ static void show_line(struct running *running, const char *line)
     if (up && !running->up) {
         running->up = true;
         say("%sThe broker is up.%s Ctrl-C ends it.", term_out(TERM_BOLD), term_out(TERM_PLAIN));
-        tell_systemd();
+        notify_systemd("READY=1");
     }
 }
 

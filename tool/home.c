@@ -106,12 +106,28 @@ int home_lock(struct home *home)
                 strerror(errno));
 }
 
-void home_close(struct home *home)
+bool home_lock_now(struct home *home)
 {
-    registry_close(&home->registry);
+    home->lock = open(home_path(home, "lock").text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (home->lock >= 0 && flock(home->lock, LOCK_EX | LOCK_NB) == 0) {
+        sweep(home);
+        return true;
+    }
+    home_unlock(home);
+    return false;
+}
+
+void home_unlock(struct home *home)
+{
     if (home->lock >= 0)
         close(home->lock);
     home->lock = -1;
+}
+
+void home_close(struct home *home)
+{
+    registry_close(&home->registry);
+    home_unlock(home);
     for (size_t i = 0; i < home->key_count; i++)
         EVP_PKEY_free(home->keys[i].key);
     home->key_count = 0;

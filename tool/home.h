@@ -46,6 +46,11 @@ bool home_exists(const char *dir);
  * until home_close(): registry and files change together. */
 int home_lock(struct home *home);
 
+/* The same without waiting: false, and nothing printed, when another command has it, or the lock
+ * cannot be opened. For those that run on. */
+bool home_lock_now(struct home *home);
+void home_unlock(struct home *home);
+
 struct path home_path(const struct home *home, const char *relative);
 
 /* Where an anchor's certificate is (beside its key, where that is a file), and its key: a path, or

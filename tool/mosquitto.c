@@ -16,7 +16,7 @@
 #include "text.h"
 
 /* The list lies beside the broker that reads it, so its age is no sign of its freshness; and once
- * nextUpdate has passed, mosquitto refuses everybody. */
+ * nextUpdate has passed, mosquitto refuses everybody. The agent makes it anew in time. */
 #define CRL_DAYS 3652
 
 /* ---- mosquitto.conf ---- */
@@ -174,7 +174,8 @@ bool mosquitto_one_way(struct home *home)
 
 /* ---- crl ---- */
 
-static int make_crl(struct home *home, const struct registry_anchor *anchor, X509_CRL **out)
+static int make_crl(struct home *home, const struct registry_anchor *anchor, int64_t life_s,
+                    X509_CRL **out)
 {
     struct home_issuer issuer;
     int code = home_anchor_issuer(home, anchor, &issuer);
@@ -184,17 +185,22 @@ static int make_crl(struct home *home, const struct registry_anchor *anchor, X50
     struct x509_revoked *revoked;
     size_t count = registry_revoked(&home->registry, anchor->id, now, &revoked);
     int64_t number = registry_crl_number(&home->registry, anchor->id);
-    *out = x509_crl(issuer.certificate, issuer.key, number, now - HOME_CLOCK_SLACK_S,
-                    now + CRL_DAYS * HOME_DAY_S, revoked, count);
+    if (number > 0) /* else it could not be counted up, which the transaction's end will say */
+        *out = x509_crl(issuer.certificate, issuer.key, number, now - HOME_CLOCK_SLACK_S,
+                        now + life_s, revoked, count);
     free(revoked);
     home_issuer_free(&issuer);
-    return *out ? EXIT_OK
-                : fail(EXIT_FAILED, "cannot make the revocation list: %s\ncheck libcrypto",
-                       x509_error());
+    if (*out)
+        return EXIT_OK;
+    return number > 0 ? fail(EXIT_FAILED, "cannot make the revocation list: %s\ncheck libcrypto",
+                             x509_error())
+                      : fail(EXIT_FAILED, "registry: cannot count a revocation list\n"
+                                          "free space on the disk, and check its permissions");
 }
 
 /* One list for each anchor that the broker trusts, all in one file. */
-static int write_crls(struct home *home, enum registry_authority which, const char *file)
+static int write_crls(struct home *home, enum registry_authority which, int64_t life_s,
+                      const char *file)
 {
     struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
     X509_CRL *crls[REGISTRY_ANCHORS_MAX] = {NULL};
@@ -203,7 +209,7 @@ static int write_crls(struct home *home, enum registry_authority which, const ch
                      : fail(EXIT_MISSING, "there is no %s CA in %s\nthimble ca init",
                             registry_authority_name(which), home->dir);
     for (size_t i = 0; code == EXIT_OK && i < count; i++)
-        code = make_crl(home, &anchors[i], &crls[i]);
+        code = make_crl(home, &anchors[i], life_s, &crls[i]);
     if (code == EXIT_OK)
         code = x509_write_crls(home_path(home, file).text, crls, count);
     for (size_t i = 0; i < count; i++)
@@ -212,10 +218,17 @@ static int write_crls(struct home *home, enum registry_authority which, const ch
     return code;
 }
 
+int mosquitto_write_clients_crl(struct home *home, int64_t life_s)
+{
+    return write_crls(home, REGISTRY_DEVICE, life_s, "broker/clients.crl");
+}
+
 int mosquitto_write_crl(struct home *home)
 {
-    int code = write_crls(home, REGISTRY_DEVICE, "broker/clients.crl");
-    return code == EXIT_OK ? write_crls(home, REGISTRY_IDEVID, "broker/recovery.crl") : code;
+    int code = mosquitto_write_clients_crl(home, CRL_DAYS * HOME_DAY_S);
+    return code == EXIT_OK
+               ? write_crls(home, REGISTRY_IDEVID, CRL_DAYS * HOME_DAY_S, "broker/recovery.crl")
+               : code;
 }
 
 /* ---- a running broker ---- */

@@ -37,6 +37,9 @@ int mosquitto_write_acl(struct home *home);
  * in the registry. */
 int mosquitto_write_crl(struct home *home);
 
+/* The device CA's alone, valid for so long; of the others no key is needed. */
+int mosquitto_write_clients_crl(struct home *home, int64_t life_s);
+
 /* After a user came or went: writes ACL and passwords and has a running broker read them. Nothing
  * where no broker was set up yet. */
 int mosquitto_rights_changed(struct home *home);

@@ -129,6 +129,8 @@ static int as_with_certificate(struct peer *peer, struct peer_flags *flags, cons
     int number = 1;
     if (user && peer->talks_mqtt)
         number = free_connection(peer, folder.text, row->connections);
+    if (number == 0 && flags->takes_over)
+        number = 1;
     if (number == 0)
         return all_busy(flags, row->connections);
     char suffix[12] = "";

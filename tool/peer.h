@@ -25,6 +25,7 @@
 struct peer_flags {
     /* the broker */
     const char *as, *dir; /* --as NAME: its files, host and port from the state directory */
+    bool takes_over; /* of --as: though another command has the connection, which the broker ends */
     const char *host, *server_name;
     long port;
     /* trust and identity */

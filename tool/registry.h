@@ -31,6 +31,10 @@ struct registry {
 int registry_open(struct registry *registry, const char *path, bool create);
 void registry_close(struct registry *registry);
 
+/* So long a command waits for another one's transaction, before it says that the registry is
+ * locked; ten seconds where this is not called. */
+void registry_patience(struct registry *registry, int wait_ms);
+
 /* A consistent copy of the whole file, while others may go on; free with bytes_free(). */
 int registry_snapshot(struct registry *registry, struct bytes *out);
 
@@ -136,6 +140,20 @@ X509 *registry_certificate(struct registry *registry, const char *common_name);
 /* True when a certificate over this key was issued for another common name. */
 bool registry_key_is_known(struct registry *registry, const uint8_t pin[32],
                            const char *common_name, char owner[REGISTRY_NAME_MAX]);
+
+/* What this key has a certificate for. */
+struct registry_key_use {
+    bool used, revoked, newest; /* newest: of all with that common name and kind "ldevid" */
+    int64_t not_before_s, not_after_s;
+    char common_name[REGISTRY_NAME_MAX];
+    X509 *certificate; /* the last one over it; free it */
+};
+/* False when the registry cannot be read. */
+bool registry_key_use(struct registry *registry, const uint8_t pin[32],
+                      struct registry_key_use *out);
+
+/* When an authority has last issued something; 0 when never. */
+int64_t registry_last_issued(struct registry *registry, int64_t authority);
 
 /* How many of a principal's names have a certificate in force of another anchor of this kind than
  * `authority`, and none of that one. */

@@ -49,6 +49,10 @@ static const char *const migrations[] = {
     "ALTER TABLE authority_new RENAME TO authority;"
     "CREATE UNIQUE INDEX authority_active ON authority (kind) WHERE state = 'active';"
     "CREATE UNIQUE INDEX authority_next ON authority (kind) WHERE state = 'next';",
+
+    /* Each renewal looks for its key and its name among all that was ever issued. */
+    "CREATE INDEX certificate_pin ON certificate (pin);"
+    "CREATE INDEX certificate_common_name ON certificate (common_name);",
 };
 #define SCHEMA ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -105,6 +105,13 @@ static void fail_json(int code, const char *text, const char *next)
     json_end(&json);
 }
 
+static char failed[512];
+
+const char *term_failed(void)
+{
+    return failed;
+}
+
 int fail(int code, const char *format, ...)
 {
     char text[4096];
@@ -114,6 +121,7 @@ int fail(int code, const char *format, ...)
     va_end(arguments);
     defuse(text);
     const char *next = split(text, format);
+    snprintf(failed, sizeof failed, "%.*s", (int)sizeof failed - 1, text);
     if (term.json)
         fail_json(code, text, next);
     print_split("", TERM_RED, text, next);

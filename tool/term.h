@@ -41,6 +41,10 @@ void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Gives back `code`. With --json, stdout gets {"error": …} as well. */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What fail() said last, without the next step; "" before the first. For those that run on after an
+ * error and tell it elsewhere as well. */
+const char *term_failed(void);
+
 /* What a path must stand between in a command that is to be pasted: "'", or "" where it needs
  * nothing. */
 const char *term_quote(const char *path);

@@ -63,6 +63,9 @@ struct x509_revoked {
 X509_CRL *x509_crl(X509 *issuer, EVP_PKEY *key, int64_t number, int64_t this_s, int64_t next_s,
                    const struct x509_revoked *revoked, size_t count);
 
+int64_t x509_crl_this_update(const X509_CRL *crl);
+int64_t x509_crl_next_update(const X509_CRL *crl); /* 0: it says none */
+
 /* ---- what stands in a certificate ---- */
 
 void x509_serial(const X509 *certificate, char into[X509_SERIAL_TEXT]);

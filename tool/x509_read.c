@@ -59,6 +59,16 @@ int64_t x509_not_after(const X509 *certificate)
     return seconds(X509_get0_notAfter(certificate));
 }
 
+int64_t x509_crl_this_update(const X509_CRL *crl)
+{
+    return seconds(X509_CRL_get0_lastUpdate(crl));
+}
+
+int64_t x509_crl_next_update(const X509_CRL *crl)
+{
+    return X509_CRL_get0_nextUpdate(crl) ? seconds(X509_CRL_get0_nextUpdate(crl)) : 0;
+}
+
 void x509_fingerprint(const X509 *certificate, uint8_t sha256[32])
 {
     unsigned len = 32;

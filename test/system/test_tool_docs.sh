@@ -24,6 +24,7 @@ ca_init thimble-ca
 ca_show thimble-ca
 broker_init thimble-broker
 broker_run thimble-broker
+broker_agent thimble-broker
 broker_prove thimble-broker
 broker_lint thimble-broker
 broker_password thimble-broker

@@ -55,6 +55,19 @@ make_version_2() { # a password's hash and an address beside each name
     sql "ALTER TABLE principal ADD COLUMN password TEXT NOT NULL DEFAULT '';
         ALTER TABLE principal ADD COLUMN mac TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2"
 }
+make_version_3() { # several authorities of a kind at once
+    make_version_2
+    sql "CREATE TABLE authority_new (
+          id INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('server','device','idevid')),
+          state TEXT NOT NULL CHECK (state IN ('next','active','old','retired')),
+          stem TEXT NOT NULL, certificate BLOB NOT NULL, key TEXT NOT NULL,
+          crl_number INTEGER NOT NULL DEFAULT 0, created_s INTEGER NOT NULL);
+        INSERT INTO authority_new SELECT id, kind, state, 'ca/' || kind, certificate, key, crl_number, created_s FROM authority;
+        DROP TABLE authority;
+        ALTER TABLE authority_new RENAME TO authority;
+        CREATE UNIQUE INDEX authority_active ON authority (kind) WHERE state = 'active';
+        CREATE UNIQUE INDEX authority_next ON authority (kind) WHERE state = 'next'; PRAGMA user_version = 3"
+}
 contents() { sql "select name, kind, role, connections, homeassistant, state, created_s from principal order by 1; select serial, authority, kind, principal, hex(der), revoked_s from certificate order by 1;
     select id, kind, state, hex(certificate), key, crl_number, created_s from authority order by 1; select * from event order by 1"; }
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What a key was certified for: asked at each renewal. */
+#include <sqlite3.h>
+#include <stdio.h>
+
+#include "registry.h"
+
+static void take_row(sqlite3_stmt *statement, struct registry_key_use *out)
+{
+    const unsigned char *name = sqlite3_column_text(statement, 0);
+    snprintf(out->common_name, sizeof out->common_name, "%s", name ? (const char *)name : "");
+    out->used = true;
+    out->revoked = sqlite3_column_int(statement, 1) != 0;
+    out->not_before_s = sqlite3_column_int64(statement, 2);
+    out->not_after_s = sqlite3_column_int64(statement, 3);
+    out->newest = sqlite3_column_int(statement, 4) != 0;
+    out->certificate =
+        x509_of_der(sqlite3_column_blob(statement, 5), (size_t)sqlite3_column_bytes(statement, 5));
+}
+
+bool registry_key_use(struct registry *registry, const uint8_t pin[32],
+                      struct registry_key_use *out)
+{
+    static const char sql[] =
+        "SELECT c.common_name, c.revoked_s IS NOT NULL, c.not_before_s, c.not_after_s, "
+        "c.rowid = (SELECT rowid FROM certificate WHERE common_name = c.common_name AND "
+        "kind = 'ldevid' ORDER BY issued_s DESC, rowid DESC LIMIT 1), c.der "
+        "FROM certificate c WHERE c.pin = ? ORDER BY c.issued_s DESC, c.rowid DESC LIMIT 1";
+    sqlite3_stmt *statement = NULL;
+    int step = SQLITE_ERROR;
+    *out = (struct registry_key_use){.used = false};
+    if (sqlite3_prepare_v2(registry->sqlite, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_blob(statement, 1, pin, 32, SQLITE_TRANSIENT) == SQLITE_OK)
+        step = sqlite3_step(statement);
+    if (step == SQLITE_ROW)
+        take_row(statement, out);
+    sqlite3_finalize(statement);
+    return step == SQLITE_ROW || step == SQLITE_DONE;
+}
