@@ -120,11 +120,6 @@ int registry_open(struct registry *registry, const char *path, bool create)
     return code;
 }
 
-void registry_patience(struct registry *registry, int wait_ms)
-{
-    sqlite3_busy_timeout(registry->sqlite, wait_ms);
-}
-
 void registry_close(struct registry *registry)
 {
     if (!registry->sqlite)
@@ -437,13 +432,6 @@ bool registry_key_is_known(struct registry *registry, const uint8_t pin[32],
         copy_text(statement, 0, owner, REGISTRY_NAME_MAX);
     sqlite3_finalize(statement);
     return found;
-}
-
-int64_t registry_last_issued(struct registry *registry, int64_t authority)
-{
-    return number_of(registry,
-                     prepare(registry, "SELECT max(issued_s) FROM certificate WHERE authority = ?",
-                             "i", authority));
 }
 
 int64_t registry_holds_other(struct registry *registry, const char *principal,

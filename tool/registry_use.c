@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a key was certified for: asked at each renewal. */
+/* What the agent asks: what a key was certified for, when an authority has last issued something.
+ */
 #include <sqlite3.h>
 #include <stdio.h>
 
@@ -36,4 +37,23 @@ bool registry_key_use(struct registry *registry, const uint8_t pin[32],
         take_row(statement, out);
     sqlite3_finalize(statement);
     return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+int64_t registry_last_issued(struct registry *registry, int64_t authority)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t last_s = 0;
+    if (sqlite3_prepare_v2(registry->sqlite,
+                           "SELECT max(issued_s) FROM certificate WHERE authority = ?", -1,
+                           &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_int64(statement, 1, authority) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        last_s = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return last_s;
+}
+
+void registry_patience(struct registry *registry, int wait_ms)
+{
+    sqlite3_busy_timeout(registry->sqlite, wait_ms);
 }
