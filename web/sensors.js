@@ -24,7 +24,8 @@ function chart(values) {
 
 function sensorCard(name, values) {
     const known = values.filter((value) => value !== null), now = values[values.length - 1];
-    const range = known.length > 0 ? `${Math.min(...known)} to ${Math.max(...known)} in ${span(Math.max(1, values.length - 1) * EVERY_MS / 1000)}` : 'cannot be read';
+    const low = Math.min(...known), high = Math.max(...known), time = span(Math.max(1, values.length - 1) * EVERY_MS / 1000);
+    const range = known.length === 0 ? 'cannot be read' : low === high ? 'steady for ' + time : `${low} to ${high} in ${time}`;
     return h('section.card.sensor', { 'aria-label': name }, h('h2', null, name),
         h('p.value', null, now === null ? '–' : now), h('p.help', null, range), chart(values));
 }

@@ -12,6 +12,7 @@
 
 #include <thimble/http.h>
 #include <thimble/local.h>
+#include <thimble/page.h>
 #include <thimble/requests.h>
 
 #define TH_CONFIG_MODE_HTTP (TH_HTTP_HEAD_MAX + TH_LOCAL_FRAME_MAX)
@@ -35,8 +36,8 @@ struct th_config_mode_arena {
 struct th_config_mode_options {
     struct th_requests *requests;
     struct th_config_mode_arena *arena;
-    struct th_span page; /* HTML, compressed by gzip; empty: this build has none */
-    uint8_t ap[4];       /* our address on the access point; zeros: none */
+    const struct th_page *page; /* NULL: this build has none */
+    uint8_t ap[4];              /* our address on the access point; zeros: none */
     /* Answers GET /?request=… of older sketches; false: there is no such request. `answer` is
      * zeros, and points into `text` or what lives for ever. NULL: none. */
     bool (*legacy)(void *ctx, const struct th_http_request *request, struct th_http_answer *answer,

@@ -6,15 +6,6 @@
 
 #define NO_STORE "Cache-Control: no-store\r\n"
 
-/* Nothing but what is in the page, and nobody to talk to but this device. */
-static const char page_fields[] =
-    "Content-Encoding: gzip\r\n"
-    "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src "
-    "'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n" NO_STORE;
-
 static struct th_http_answer plain(uint16_t status, const char *text)
 {
     return (struct th_http_answer){.status = status,
@@ -96,12 +87,12 @@ static struct th_http_answer to_page(const struct th_config_mode *mode, bool our
 
 static struct th_http_answer page(const struct th_config_mode *mode)
 {
-    if (mode->options.page.len == 0)
+    if (!mode->options.page)
         return plain(404, "This device has no page.\nNext: thimble device enrol http://ADDRESS\n");
     return (struct th_http_answer){.status = 200,
                                    .content_type = "text/html; charset=utf-8",
-                                   .fields = page_fields,
-                                   .body = mode->options.page};
+                                   .fields = mode->options.page->fields,
+                                   .body = mode->options.page->gzip};
 }
 
 static bool begins(struct th_span text, const char *with)

@@ -145,8 +145,8 @@ static void set_sensors(struct machine *machine)
 
 static void set_page(struct machine *machine)
 {
-    const struct th_config_mode_options options = {.requests = &machine->requests,
-                                                   .arena = &machine->lent.page};
+    const struct th_config_mode_options options = {
+        .requests = &machine->requests, .arena = &machine->lent.page, .page = &th_page};
 
     th_config_mode_init(&machine->page, &options);
 }
