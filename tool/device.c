@@ -6,6 +6,7 @@
 #include "client_files.h"
 #include "commands.h"
 #include "device_enrol.h"
+#include "device_start.h"
 #include "exits.h"
 #include "home.h"
 #include "json.h"
@@ -48,6 +49,7 @@ int device_main(int argc, char **argv)
         {"list", device_list, "lists them"},
         {"show", device_show, "shows one and its certificates"},
         {"revoke", device_revoke, "revokes its certificates"},
+        {"run", device_start, "runs one as a process here, and shows its pins"},
         {"legacy", device_legacy, "lets it use the topics of older programs"},
     };
     return commands_run("device", verbs, sizeof verbs / sizeof verbs[0], argc, argv);

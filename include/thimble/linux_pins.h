@@ -10,6 +10,10 @@
  *   ...                    driven to, and the level an input shows, which anybody may change
  *   spi ff                 the byte that was sent last
  *   adc 0 000512           a line for each of 16 analog inputs, to be changed by anybody
+ *   off 04 1 000012345678  for each pin and each bit of the byte: the level it goes off to, and
+ * when
+ *
+ * docs/linux-pins.md has it byte by byte.
  */
 #ifndef THIMBLE_LINUX_PINS_H
 #define THIMBLE_LINUX_PINS_H
@@ -36,7 +40,13 @@ struct th_linux_wires_ops {
     /* The pin is no output any more. */
     void (*let_go)(void *ctx, uint8_t pin);
     bool (*send)(void *ctx, uint8_t byte, char why[TH_LINUX_WHY]);
+    /* For those who watch: a pin, or TH_LINUX_BIT + n for bit n of the byte, is on a lease, goes
+     * off to `safe`, and does so at `off_ms` of CLOCK_MONOTONIC (0: nothing is armed). Told when it
+     * changes. NULL: nobody watches. */
+    void (*due)(void *ctx, uint16_t output, bool safe, int64_t off_ms);
 };
+
+#define TH_LINUX_BIT 256
 
 struct th_linux_wires {
     const struct th_linux_wires_ops *ops;
@@ -79,6 +89,32 @@ const char *th_linux_pins_why(const struct th_linux_pins *pins);
 /* The guard has gone. Nothing can be switched any more, and what was on is on or off as the kernel
  * leaves the pins of a process that has died: end this one, and start anew. */
 bool th_linux_pins_lost(const struct th_linux_pins *pins);
+
+/* ---- virtual wires, as somebody outside sees and drives them ---- */
+
+/* Fields private. */
+struct th_linux_view {
+    char *file;
+};
+
+/* Of a pin, or of a bit of the byte over SPI. */
+struct th_linux_output {
+    bool driven, high; /* the level it is driven to */
+    bool leased, safe; /* off is `safe` */
+    int64_t off_ms;    /* goes off then, by CLOCK_MONOTONIC; 0: not armed */
+};
+
+/* The file of a device that has been started. False with errno; EINVAL: it is no such file. */
+bool th_linux_view_open(struct th_linux_view *view, const char *path);
+void th_linux_view_close(struct th_linux_view *view);
+
+/* `pin` is below TH_LINUX_PINS, `bit` below 8, `adc` below TH_LINUX_ADCS. */
+void th_linux_view_pin(const struct th_linux_view *view, uint8_t pin, struct th_linux_output *out);
+void th_linux_view_bit(const struct th_linux_view *view, uint8_t bit, struct th_linux_output *out);
+bool th_linux_view_input(const struct th_linux_view *view, uint8_t pin); /* true: high */
+void th_linux_view_set_input(struct th_linux_view *view, uint8_t pin, bool high);
+int32_t th_linux_view_adc(const struct th_linux_view *view, uint8_t adc); /* -1: unreadable */
+void th_linux_view_set_adc(struct th_linux_view *view, uint8_t adc, int32_t value); /* 0..999999 */
 
 /* The context of all three is the struct th_linux_pins; analog inputs are virtual ones. */
 extern const struct th_pin_ops th_linux_pin_ops;

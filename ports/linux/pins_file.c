@@ -60,9 +60,26 @@ static bool send_byte(void *ctx, uint8_t byte, char why[TH_LINUX_WHY])
     return true;
 }
 
+static void put_digits(char *at, unsigned count, int64_t number)
+{
+    for (unsigned i = count; i-- > 0; number /= 10)
+        at[i] = (char)('0' + number % 10);
+}
+
+static void due(void *ctx, uint16_t output, bool safe, int64_t off_ms)
+{
+    unsigned at = output >= TH_LINUX_BIT ? TH_LINUX_PINS + output - TH_LINUX_BIT : output;
+    char *line = (char *)ctx + OFF_AT + at * OFF_LEN;
+
+    if (at >= OFFS || (output < TH_LINUX_BIT && output >= TH_LINUX_PINS))
+        return;
+    put_digits(line + OFF_TIME, OFF_DIGITS, off_ms);
+    line[OFF_SAFE] = safe ? '1' : '0';
+}
+
 struct th_linux_wires pins_file_wires(char *file)
 {
-    static const struct th_linux_wires_ops ops = {drive, level, let_go, send_byte};
+    static const struct th_linux_wires_ops ops = {drive, level, let_go, send_byte, due};
 
     return (struct th_linux_wires){&ops, file};
 }
@@ -82,6 +99,13 @@ static void fill(char *file)
     for (unsigned i = 0; i < TH_LINUX_ADCS; i++) {
         memcpy(file + ADC_AT + i * ADC_LEN, ADC_LINE, ADC_LEN);
         file[ADC_AT + i * ADC_LEN + 4] = hex[i];
+    }
+    for (unsigned i = 0; i < OFFS; i++) {
+        char *line = file + OFF_AT + i * OFF_LEN;
+        memcpy(line, OFF_LINE, OFF_LEN);
+        put_digits(line + 4, 2, i < TH_LINUX_PINS ? i : i - TH_LINUX_PINS);
+        if (i >= TH_LINUX_PINS)
+            line[4] = 's';
     }
 }
 

@@ -14,7 +14,16 @@
 #define ADC_AT  (SPI_AT + sizeof SPI_LINE - 1)
 #define ADC_LEN (sizeof ADC_LINE - 1)
 
-#define PINS_FILE (ADC_AT + TH_LINUX_ADCS * ADC_LEN)
+#define OFF_LINE "off 00 - 000000000000\n" /* pins, then bits: "off s0 …" */
+#define OFF_AT   (ADC_AT + TH_LINUX_ADCS * ADC_LEN)
+#define OFF_LEN  (sizeof OFF_LINE - 1)
+#define OFFS     (TH_LINUX_PINS + 8)
+
+#define PINS_FILE (OFF_AT + OFFS * OFF_LEN)
+
+#define OFF_SAFE   7 /* '0', '1', or '-' while it was never on a lease */
+#define OFF_TIME   9
+#define OFF_DIGITS 12
 
 #define PIN_OUT   7  /* "out" or "---" */
 #define PIN_LEVEL 11 /* it is driven to */

@@ -19,10 +19,13 @@ struct guard {
     struct {
         int64_t off_ms;
         bool used, leased, armed, late, safe; /* late: its time has come, the wire did not obey */
+        bool told_safe;
+        int64_t told_ms;
     } pins[TH_LINUX_WIRES];
     int64_t step_ms[TH_SPI_STEPS];
+    int64_t told_bit_ms[8];
     uint8_t step_bytes[TH_SPI_STEPS], steps;
-    bool spi_used;
+    bool spi_used, told_bits;
     uint8_t last;
     char why[TH_LINUX_WHY];
 };
@@ -121,6 +124,8 @@ static bool set(struct guard *guard, const struct guard_request *request)
 
 static bool arm(struct guard *guard, const struct guard_request *request)
 {
+    if (!guard->pins[request->pin].leased)
+        guard->pins[request->pin].told_ms = -1; /* nothing yet */
     guard->pins[request->pin].leased = guard->pins[request->pin].armed = true;
     guard->pins[request->pin].late = false;
     guard->pins[request->pin].safe = request->level != 0;
@@ -180,6 +185,49 @@ static void serve(struct guard *guard, const struct guard_request *request,
     guard->why[0] = '\0';
 }
 
+/* ---- for those who watch ---- */
+
+/* When bit n of the byte, which is on, goes off; 0: it does not, or is off. */
+static int64_t bit_off_ms(const struct guard *guard, unsigned bit)
+{
+    if (guard->last >> bit & 1)
+        return 0;
+    for (uint8_t i = 0; i < guard->steps; i++) {
+        if (guard->step_bytes[i] >> bit & 1)
+            return guard->step_ms[i];
+    }
+    return 0;
+}
+
+static void tell_bits(struct guard *guard)
+{
+    for (unsigned bit = 0; guard->spi_used && bit < 8; bit++) {
+        int64_t off_ms = bit_off_ms(guard, bit);
+        if (guard->told_bits && off_ms == guard->told_bit_ms[bit])
+            continue;
+        guard->told_bit_ms[bit] = off_ms;
+        guard->wires.ops->due(guard->wires.ctx, (uint16_t)(TH_LINUX_BIT + bit), true, off_ms);
+    }
+    guard->told_bits = guard->spi_used;
+}
+
+static void tell(struct guard *guard)
+{
+    if (!guard->wires.ops->due)
+        return;
+    for (uint8_t pin = 0; pin < TH_LINUX_WIRES; pin++) {
+        int64_t off_ms = guard->pins[pin].armed ? guard->pins[pin].off_ms : 0;
+        bool safe = guard->pins[pin].safe;
+        if (!guard->pins[pin].leased ||
+            (off_ms == guard->pins[pin].told_ms && safe == guard->pins[pin].told_safe))
+            continue;
+        guard->pins[pin].told_ms = off_ms;
+        guard->pins[pin].told_safe = safe;
+        guard->wires.ops->due(guard->wires.ctx, pin, safe, off_ms);
+    }
+    tell_bits(guard);
+}
+
 /* ---- the process ---- */
 
 /* What was ever on a lease goes to its safe level; what else was driven is let go. True when every
@@ -217,15 +265,21 @@ _Noreturn void guard_run(int socket, struct th_linux_wires wires)
 
         poll(&wait, 1, wait_ms(&guard, guard_now_ms()));
         fire(&guard, guard_now_ms());
+        tell(&guard);
         if (wait.revents == 0)
             continue;
         if (recv(socket, &request, sizeof request, 0) != (ssize_t)sizeof request)
             break;
         serve(&guard, &request, &answer);
+        tell(&guard);
         if (send(socket, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t)sizeof answer)
             break;
     }
     for (int i = 0; i < LAST_TRY && !all_off(&guard); i++)
         nanosleep(&(struct timespec){0, AGAIN_MS * 1000000}, NULL);
+    guard.steps = 0;
+    for (uint8_t pin = 0; pin < TH_LINUX_WIRES; pin++)
+        guard.pins[pin].armed = false;
+    tell(&guard);
     _exit(EXIT_SUCCESS);
 }

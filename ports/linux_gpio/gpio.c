@@ -182,7 +182,7 @@ enum th_error th_linux_gpio_open(struct th_linux_gpio *gpio,
 
 struct th_linux_wires th_linux_gpio_wires(struct th_linux_gpio *gpio)
 {
-    static const struct th_linux_wires_ops ops = {drive, level, let_go, send_byte};
+    static const struct th_linux_wires_ops ops = {drive, level, let_go, send_byte, NULL};
 
     return (struct th_linux_wires){&ops, gpio};
 }

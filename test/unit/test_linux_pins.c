@@ -201,6 +201,67 @@ static void the_byte_over_spi_follows_its_steps(void **state)
     assert_true(shows("spi ff\n"));
 }
 
+static int64_t off_in_ms(const struct th_linux_output *output)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return output->off_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+static void who_watches_sees_what_is_on_and_for_how_long(void **state)
+{
+    (void)state;
+    uint32_t now = now_ms(NULL);
+    const struct th_spi_step steps[] = {{now + 30000, 0xFE}, {now + 60000, 0xFF}};
+    struct th_linux_view view;
+    struct th_linux_output output;
+
+    assert_true(th_linux_view_open(&view, path));
+    th_linux_view_pin(&view, 4, &output);
+    assert_false(output.driven || output.leased);
+    assert_true(arm(4, 20000));
+    assert_true(set(4, TH_PIN_LOW));
+    th_linux_view_pin(&view, 4, &output);
+    assert_true(output.driven && output.leased && output.safe && !output.high);
+    assert_in_range(off_in_ms(&output), 15000, 20000);
+    assert_true(th_linux_spi_ops.output(&pins, 0xFC, steps, 2));
+    th_linux_view_bit(&view, 0, &output);
+    assert_true(output.leased && output.safe && !output.high);
+    assert_in_range(off_in_ms(&output), 50000, 60000);
+    th_linux_view_bit(&view, 1, &output);
+    assert_in_range(off_in_ms(&output), 25000, 30000);
+    th_linux_view_bit(&view, 2, &output);
+    assert_true(output.high && output.off_ms == 0);
+    th_linux_pins_close(&pins);
+    th_linux_view_pin(&view, 4, &output);
+    assert_true(output.high && output.off_ms == 0);
+    th_linux_view_close(&view);
+    begin(state);
+}
+
+static void who_watches_may_drive_inputs(void **state)
+{
+    (void)state;
+    struct th_linux_view view;
+    enum th_pin_level level;
+    int32_t raw;
+
+    assert_true(th_linux_view_open(&view, path));
+    th_linux_view_set_input(&view, 31, false);
+    th_linux_view_set_adc(&view, 15, 999999);
+    assert_true(th_linux_pin_ops.get(&pins, 31, &level));
+    assert_int_equal(level, TH_PIN_LOW);
+    assert_true(th_linux_analog_ops.read(&pins, 15, &raw));
+    assert_int_equal(raw, 999999);
+    assert_int_equal(th_linux_view_adc(&view, 15), 999999);
+    assert_false(th_linux_view_input(&view, 31));
+    assert_true(th_linux_view_input(&view, 30));
+    th_linux_view_close(&view);
+    assert_false(th_linux_view_open(&view, "/etc/passwd"));
+    assert_false(th_linux_view_open(&view, "/nonexistent"));
+}
+
 static void a_file_that_cannot_be_made_is_told(void **state)
 {
     (void)state;
@@ -263,7 +324,7 @@ static bool stubborn_send(void *ctx, uint8_t byte, char why[TH_LINUX_WHY])
 static int begin_stubborn(void **state)
 {
     static const struct th_linux_wires_ops ops = {stubborn_drive, stubborn_level, stubborn_let_go,
-                                                  stubborn_send};
+                                                  stubborn_send, NULL};
     struct th_failure failure;
 
     (void)state;
@@ -376,6 +437,8 @@ int main(void)
         TEST(a_stopped_device_keeps_nothing_on_beyond_its_time),
         TEST(inputs_are_driven_by_anybody),
         TEST(the_byte_over_spi_follows_its_steps),
+        TEST(who_watches_sees_what_is_on_and_for_how_long),
+        TEST(who_watches_may_drive_inputs),
         TEST(a_file_that_cannot_be_made_is_told),
         WIRES(what_does_not_go_off_at_its_time_goes_off_as_soon_as_it_can),
         WIRES(an_order_to_go_off_that_fails_is_kept),

@@ -37,6 +37,16 @@ _thimble() {
         command+=("${COMP_WORDS[2]}")
         ;;
     esac
+    if [[ ${command[*]} == "device run" ]]; then # all but its own is thimble-device's
+        case $before in
+        --attach | --flash | --bundle | --out | --trust) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        --geometry) mapfile -t COMPREPLY < <(compgen -W "chip lx106" -- "$word") ;;
+        --tls) mapfile -t COMPREPLY < <(compgen -W "openssl bearssl" -- "$word") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "--pins --attach $(thimble-device --help 2>/dev/null |
+            grep -oE '^ +--[a-z-]+|, --[a-z-]+' | tr -d ' ,')" -- "$word") ;;
+        esac
+        return
+    fi
     case $before in
     --as)
         if [[ ${command[*]} == "ca import" ]]; then
