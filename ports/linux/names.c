@@ -8,8 +8,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <unistd.h>
 
 #include <thimble/link.h>
 
@@ -17,6 +19,7 @@
 
 /* One, two and four seconds for each server: within the link's ten. */
 enum { FIRST_TRY_MS = 1000, TRIES = 3 };
+enum { NAME_MAX_LEN = 255 }; /* RFC 1035, 2.3.4 */
 
 struct lookup {
     struct th_linux *loop;
@@ -26,6 +29,7 @@ struct lookup {
     int status; /* c-ares' */
     size_t count;
     struct th_address addresses[TH_LINK_ADDRESSES_MAX];
+    bool own; /* the name of this machine */
 };
 
 static void socket_changed(void *data, ares_socket_t fd, int readable, int writable)
@@ -77,6 +81,27 @@ static bool address_of(const struct ares_addrinfo_node *node, uint16_t port, str
     return node->ai_family == AF_INET;
 }
 
+/*
+ * localhost is this machine (RFC 6761, 6.3), and so is its own host name, which in many containers
+ * nobody else knows: systemd's nss-myhostname answers both in the same way.
+ */
+static bool is_own_name(const char *name)
+{
+    char own[NAME_MAX_LEN + 1] = "";
+    if (strcasecmp(name, "localhost") == 0)
+        return true;
+    return gethostname(own, sizeof own - 1) == 0 && own[0] != 0 && strcasecmp(name, own) == 0;
+}
+
+static void add_loopback(struct lookup *lookup)
+{
+    struct th_address *v4 = &lookup->addresses[0], *v6 = &lookup->addresses[1];
+    *v4 = (struct th_address){.family = 4, .port = lookup->port, .bytes = {127, 0, 0, 1}};
+    *v6 = (struct th_address){.family = 6, .port = lookup->port};
+    v6->bytes[15] = 1;
+    lookup->count = 2;
+}
+
 static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
     (void)timeouts;
@@ -96,6 +121,8 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
             lookup->count++;
     }
     ares_freeaddrinfo(result);
+    if (lookup->count == 0 && lookup->own)
+        add_loopback(lookup);
     th_linux_early(lookup->net);
 }
 
@@ -112,6 +139,7 @@ void th_linux_resolve(void *ctx, const char *name, uint16_t port)
     lookup->loop = net->loop;
     lookup->net = net;
     lookup->port = port;
+    lookup->own = is_own_name(name);
     if (!net->loop->names)
         lookup->status = open_channel(net->loop);
     if (lookup->status != ARES_SUCCESS) {

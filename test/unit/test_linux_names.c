@@ -4,6 +4,7 @@
 #include <thimble/time.h>
 
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -191,6 +192,26 @@ static void a_name_from_the_hosts_file_needs_no_server(void **state)
     assert_int_equal(b->asked, 0);
 }
 
+/* Under a name that no file and no server has; where the machine forbids that, under its own. */
+static void the_own_host_name_is_this_machine(void **state)
+{
+    struct bench *b = *state;
+    struct th_address found[4];
+    struct th_failure failure;
+    char name[256] = "Bench-7f3a";
+    if (unshare(CLONE_NEWUSER | CLONE_NEWUTS) != 0 || sethostname(name, strlen(name)) != 0)
+        assert_int_equal(gethostname(name, sizeof name - 1), 0);
+    ask(b, 0, name);
+    int count = answer_of(b, 0, found, &failure);
+    assert_true(count >= 1);
+    if (strcmp(name, "Bench-7f3a") == 0) {
+        assert_int_equal(count, 2);
+        assert_memory_equal(found[0].bytes, "\x7f\0\0\1", 4);
+        assert_int_equal(found[1].bytes[15], 1);
+        assert_true(b->asked >= 1);
+    }
+}
+
 static void cancelling_one_look_up_leaves_the_others(void **state)
 {
     struct bench *b = *state;
@@ -224,6 +245,7 @@ int main(void)
         NAME_TEST(a_name_that_does_not_exist_is_not_found),
         NAME_TEST(a_silent_server_is_a_time_out_within_the_links_ten_seconds),
         NAME_TEST(a_name_from_the_hosts_file_needs_no_server),
+        NAME_TEST(the_own_host_name_is_this_machine),
         NAME_TEST(cancelling_one_look_up_leaves_the_others),
         NAME_TEST(the_loop_closes_while_a_look_up_is_going),
     };
