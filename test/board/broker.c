@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <mosquitto.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,10 +199,18 @@ void client_close(struct client *client)
     free(client);
 }
 
-/* The broker may just be coming back: it is waited for. */
+static bool has_news(const struct client *client)
+{
+    struct pollfd socket = {.fd = mosquitto_socket(client->mosquitto), .events = POLLIN};
+
+    return socket.fd >= 0 && poll(&socket, 1, 0) > 0;
+}
+
+/* The broker may just be coming back: it is waited for. That it went lies in the socket until it is
+ * read, and a publication before that would fail. */
 void client_publish(struct client *client, const char *topic, const char *payload)
 {
-    for (long end = now_ms() + 10000; !client->subscribed; turn(client))
+    for (long end = now_ms() + 10000; !client->subscribed || has_news(client); turn(client))
         if (now_ms() > end)
             rig_failed("the host's client does not come back");
     int error =
