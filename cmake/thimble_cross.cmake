@@ -101,7 +101,7 @@ function(thimble_core)
         list(APPEND client ${THIMBLE_ROOT}/src/base/${name}.c)
     endforeach()
     set_source_files_properties(${client} PROPERTIES COMPILE_OPTIONS
-        "-flto;-fno-move-loop-invariants;-fno-tree-tail-merge;-fno-cse-follow-jumps")
+        "-flto;-fno-move-loop-invariants;-fno-tree-tail-merge;-fno-cse-follow-jumps;--param=max-jump-thread-duplication-stmts=5")
     thimble_library(thimble_bearssl backends/tls_bearssl)
     target_link_libraries(thimble_bearssl PUBLIC bearssl)
 endfunction()

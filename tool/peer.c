@@ -453,6 +453,7 @@ static void fill_mqtt(struct peer *peer)
         .version = old ? &th_mqtt_v311 : &th_mqtt_v5,
         .client_id = client_id(peer),
         .clean_start = !flags->keep_session,
+        .fields = &th_mqtt_connect_fields,
         .user_set = flags->user != NULL,
         .password_set = flags->password != NULL,
         .user = th_span_str(flags->user),

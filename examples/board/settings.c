@@ -114,6 +114,7 @@ static void configure_mqtt(struct demo *demo)
     demo->mqtt_config = (struct th_mqtt_config){
         .version = th_host_param_number("version", 4) == 5 ? &th_mqtt_v5 : &th_mqtt_v311,
         .client_id = th_span_str(demo->id),
+        .fields = &th_mqtt_connect_fields,
         .will = &demo->will,
         .keep_alive_s = (uint16_t)th_host_param_number("keepalive", 30),
         .answer_timeout_ms = th_host_param_number("answer", 0),

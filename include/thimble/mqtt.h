@@ -31,6 +31,11 @@ struct th_mqtt_version;
 extern const struct th_mqtt_version th_mqtt_v311;
 extern const struct th_mqtt_version th_mqtt_v5;
 
+/* ---- will, user name and password in CONNECT; naming it links it ---- */
+
+struct th_mqtt_connect_fields;
+extern const struct th_mqtt_connect_fields th_mqtt_connect_fields;
+
 /* ---- messages larger than any buffer, in both directions; naming it links it ---- */
 
 struct th_mqtt_large;
@@ -49,6 +54,7 @@ extern const struct th_mqtt_auth_steps th_mqtt_auth_steps;
 #define TH_MQTT_KEEP_ALIVE_OFF        UINT16_MAX /* half-open connections are then never noticed */
 #define TH_MQTT_ANSWER_TIMEOUT_MS     20000      /* default for CONNACK and PINGRESP */
 #define TH_MQTT_SESSION_NEVER_EXPIRES UINT32_MAX
+#define TH_MQTT_PACKET_MAX            268435460 /* what a fixed header of 5 bytes can announce */
 #define TH_MQTT_INFLIGHT_311          20 /* mosquitto drops QoS 2 messages beyond its own limit */
 
 enum th_mqtt_qos { TH_MQTT_QOS0, TH_MQTT_QOS1, TH_MQTT_QOS2 };
@@ -69,9 +75,11 @@ struct th_mqtt_alias {
 
 struct th_mqtt_config {
     const struct th_mqtt_version *version;
-    struct th_span client_id;    /* 0..65535 bytes of UTF-8; empty: the broker assigns one (3.1.1
-                                    then needs clean_start) */
-    bool clean_start;            /* 3.1.1: clean session */
+    struct th_span client_id; /* 0..65535 bytes of UTF-8; empty: the broker assigns one (3.1.1
+                                 then needs clean_start) */
+    bool clean_start;         /* 3.1.1: clean session */
+    /* &th_mqtt_connect_fields, where any of the following is set (else CONFIG). */
+    const struct th_mqtt_connect_fields *fields;
     bool user_set, password_set; /* an empty user name or password is something else than none */
     struct th_span user, password;
     const struct th_mqtt_will *will; /* NULL: none */
@@ -112,7 +120,7 @@ struct th_mqtt_config {
 /* ---- what the broker allows, in force on a connection ---- */
 
 struct th_mqtt_limits {           /* 3.1.1 brokers do not say: the most that the protocol allows */
-    uint32_t maximum_packet_size; /* that it takes; UINT32_MAX when there is no limit */
+    uint32_t maximum_packet_size; /* that it takes; TH_MQTT_PACKET_MAX where it names no limit */
     uint32_t session_expiry_s;    /* its own when it sent one */
     uint16_t receive_maximum;     /* for what we send */
     uint16_t keep_alive_s;        /* its own when it sent one; 0: off */

@@ -10,6 +10,8 @@
 
 #define TH_MQTT_REQUESTS_MAX 4 /* SUBSCRIBE and UNSUBSCRIBE unanswered at a time */
 
+struct th_mqtt_event;
+
 struct th_mqtt {
     /* Stays from connection to connection. What is used most stands first: small machines reach it
      * with short instructions. */
@@ -20,18 +22,19 @@ struct th_mqtt {
 
     uint8_t state, stream_state; /* what follows begins anew with each connection */
     uint8_t todo;                /* bits: what is waiting to be sent */
-    bool blocked;                /* the stream had no room for one of them */
+    uint8_t awaited;             /* an answer is: the error that its absence is; TH_OK: none */
+    bool blocked;                /* the stream had no room for something to be sent */
     bool present;                /* the broker had a session */
     bool resending;              /* the walk through the outbox repeats what was sent before */
     bool repeat;                 /* the packet half sent gets DUP */
-    bool pinged;                 /* PINGREQ waits for PINGRESP */
     bool reauth;                 /* we began a re-authentication */
-    bool more;                   /* th_mqtt_next() stopped to be fair, not for lack of work */
+    bool more;                   /* th_mqtt_next() has work before the stream has */
     uint8_t owed, owed_reason;   /* first byte of the acknowledgement owed */
     uint8_t rx_mode, rx_qos;
 
     uint16_t inflight; /* PUBLISH above QoS 0 on this connection */
-    uint16_t owed_id, rx_id, out_id;
+    uint16_t rx_id;    /* of the packet received last: what is owed is owed for that */
+    uint16_t out_id;
 
     /* The stream's lent buffers: where they begin, where we stand, where they end. */
     uint8_t *tx_base, *tx_at, *tx_end;
@@ -40,7 +43,7 @@ struct th_mqtt {
     uint32_t tx_largest; /* the most room there ever was: the stream's empty buffer */
 
     uint32_t now_ms, sent_ms, heard_ms;
-    uint32_t since_ms; /* CONNECT, PINGREQ or DISCONNECT waits since then */
+    uint32_t since_ms; /* what is awaited is awaited since then */
 
     /* A packet that leaves in parts: how much has left, where its payload begins, its length. */
     uint32_t out_at, out_head, out_total;
@@ -54,8 +57,10 @@ struct th_mqtt {
      * how much came. */
     uint32_t rx_have, rx_left, rx_offset;
 
-    uint32_t inbound_whole; /* the longest packet that the usual way takes in */
-    uint32_t aliases_sent;  /* bit i: the broker knows alias i + 1 */
+    uint32_t inbound_largest; /* the longest packet that the broker may send */
+    uint32_t inbound_whole;   /* the longest that the usual way takes in */
+    uint32_t aliases_sent;    /* bit i: the broker knows alias i + 1 */
+    bool (*closing)(struct th_mqtt *mqtt, struct th_mqtt_event *event); /* DISCONNECT was sent */
     struct th_mqtt_limits limits;
     struct {
         uint16_t id, count; /* id 0: free; the top bit of count marks UNSUBSCRIBE */

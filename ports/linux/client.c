@@ -45,6 +45,7 @@ static void configure(struct th_linux_client *client, const struct th_linux_clie
         .rx = client->rx,
         .rx_room = sizeof client->rx,
         .large = &th_mqtt_large,
+        .fields = &th_mqtt_connect_fields,
     };
 }
 

@@ -3,23 +3,25 @@
 
 #include "base/rule.h"
 
-struct th_span th_read(struct th_reader *reader, size_t len)
+void th_read(struct th_reader *reader, size_t len, struct th_span *out)
 {
     if (len > th_read_left(reader)) {
         reader->failed = true;
         reader->at = reader->end;
-        return (struct th_span){reader->end, 0};
+        len = 0;
     }
-    const uint8_t *at = reader->at;
+    out->at = reader->at;
+    out->len = len;
     if (len > 0) /* nothing may be read from nowhere */
         reader->at += len;
-    return (struct th_span){at, len};
 }
 
 uint8_t th_read_u8(struct th_reader *reader)
 {
-    struct th_span byte = th_read(reader, 1);
-    return byte.len > 0 ? byte.at[0] : 0;
+    if (reader->at != reader->end)
+        return *reader->at++;
+    reader->failed = true;
+    return 0;
 }
 
 uint16_t th_read_u16(struct th_reader *reader)
@@ -35,9 +37,9 @@ uint32_t th_read_u32(struct th_reader *reader)
     return high << 16 | th_read_u16(reader);
 }
 
-struct th_span th_read_text(struct th_reader *reader)
+void th_read_text(struct th_reader *reader, struct th_span *out)
 {
-    return th_read(reader, th_read_u16(reader));
+    th_read(reader, th_read_u16(reader), out);
 }
 
 uint32_t th_read_varint(struct th_reader *reader)

@@ -28,12 +28,13 @@ static inline size_t th_read_left(const struct th_reader *reader)
     return (size_t)(reader->end - reader->at);
 }
 
-/* The next `len` bytes, where they lie; empty when there are fewer. */
-struct th_span th_read(struct th_reader *reader, size_t len);
+/* The next `len` bytes, where they lie; empty when there are fewer. Through a pointer: small
+ * machines return no struct in registers. */
+void th_read(struct th_reader *reader, size_t len, struct th_span *out);
 uint8_t th_read_u8(struct th_reader *reader);
 uint16_t th_read_u16(struct th_reader *reader);
 uint32_t th_read_u32(struct th_reader *reader);
-struct th_span th_read_text(struct th_reader *reader);
+void th_read_text(struct th_reader *reader, struct th_span *out);
 /* At most 4 bytes and no more than needed (MQTT 5.0 §1.5.5), else `failed`. */
 uint32_t th_read_varint(struct th_reader *reader);
 

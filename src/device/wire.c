@@ -256,6 +256,7 @@ static enum th_error wire_mqtt(struct th_device *device)
         empty_outbox(&config->outbox);
     device->mqtt_config = (struct th_mqtt_config){
         .version = version,
+        .fields = &th_mqtt_connect_fields,
         .will = &device->will,
         .keep_alive_s = (uint16_t)th_device_number(device, "mqtt.keep_alive"),
         /* The broker keeps nothing for an absent device: a command that nobody waits for any more

@@ -55,11 +55,20 @@ static bool valid(const struct th_mqtt_config *config)
     return config->alias_rx_room >= 2 * (size_t)config->alias_rx_maximum;
 }
 
+static bool name(const struct th_mqtt_config *config, struct th_publish_out *out)
+{
+    uint8_t alias = out->publish->alias;
+    if (alias > config->alias_count)
+        return false;
+    out->topic = config->aliases[alias - 1].topic;
+    return true;
+}
+
+/* Leaves the topic out where the broker knows it, as it will when the packet has left. */
 static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
     uint8_t alias = out->publish->alias;
-    if (alias == 0 ||
-        TH_RULE(alias_too_large_sent,
+    if (TH_RULE(alias_too_large_sent,
                 TH_RULE(alias_unavailable_sent, alias > mqtt->limits.topic_alias_maximum)))
         return;
     uint32_t bit = (uint32_t)1 << (alias - 1);
@@ -69,5 +78,29 @@ static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
     mqtt->aliases_sent |= bit;
 }
 
+static enum th_error send(struct th_mqtt *mqtt, struct th_publish_out *out)
+{
+    uint32_t before = mqtt->aliases_sent;
+    shorten(mqtt, out);
+    enum th_error error = th_mqtt_send(mqtt, &out->body);
+    if (error != TH_OK)
+        mqtt->aliases_sent = before;
+    return error;
+}
+
+/* Only where nothing goes before it, and there is room, with an alias too. */
+static bool keep(struct th_mqtt *mqtt, struct th_publish_out *out)
+{
+    if (mqtt->state != TH_MQTT_CONNECTED || (mqtt->todo & TH_TODO_PUMP) != 0 ||
+        out->publish->source != NULL || mqtt->inflight >= mqtt->limits.receive_maximum ||
+        th_mqtt_make_room(mqtt, out->total + 3) != TH_OK ||
+        !th_mqtt_store(mqtt, out, TH_OUTBOX_PUBLISHED))
+        return false;
+    shorten(mqtt, out);
+    th_mqtt_put_whole(mqtt, &out->body);
+    mqtt->inflight++;
+    return true;
+}
+
 const struct th_mqtt_aliasing th_mqtt_aliasing = {
-    .valid = valid, .shorten = shorten, .resolve = resolve};
+    .valid = valid, .name = name, .send = send, .keep = keep, .resolve = resolve};

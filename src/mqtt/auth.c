@@ -23,7 +23,7 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
     body.more = method;
     if (!th_mqtt_is_5(mqtt) || TH_RULE(auth_without_method, method == NULL) ||
         TH_RULE(auth_answer_code, !begins && reason_code != 0x18) ||
-        !th_mqtt_properties_allowed(mqtt, TH_PLACE_AUTH, properties, property_count))
+        th_mqtt_check(mqtt, &body) != TH_OK)
         return TH_ERR_INVALID;
     enum th_error error = th_mqtt_send(mqtt, &body);
     if (error == TH_OK && begins)
@@ -46,15 +46,9 @@ static bool method_same(const struct th_mqtt *mqtt, struct th_span properties)
     return !TH_RULE(auth_method_same, !th_span_equal(ours->text, theirs.text));
 }
 
-static unsigned receive(struct th_mqtt *mqtt, struct th_reader *reader, struct th_mqtt_event *event)
+static unsigned receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    struct th_mqtt_ack *ack = &event->u.ack;
-    *ack = (struct th_mqtt_ack){.id = 0};
-    unsigned step = th_mqtt_read_reason(mqtt, TH_AUTH, TH_PLACE_AUTH, reader, ack);
-    if (step != TH_STEP_ON)
-        return step;
-    if (reader->failed || th_read_left(reader) > 0)
-        return TH_MALFORMED;
+    const struct th_mqtt_ack *ack = &event->u.ack;
     bool connecting = mqtt->state == TH_MQTT_CONNECTING;
     bool asked = connecting || mqtt->reauth;
     if (TH_RULE(auth_unasked, th_property_method(mqtt->config) == NULL) ||

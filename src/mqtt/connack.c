@@ -15,61 +15,52 @@ static bool forget_session(struct th_mqtt *mqtt)
 static void connected(struct th_mqtt *mqtt, bool present, struct th_mqtt_event *event)
 {
     struct th_mqtt_connack *connack = &event->u.connack;
-    mqtt->state = TH_MQTT_CONNECTED;
-    mqtt->since_ms = mqtt->now_ms;
-    connack->session_present = present;
-    connack->resent = th_mqtt_pending(mqtt);
-    connack->resent_as_new = !present && connack->resent > 0;
-    connack->limits = &mqtt->limits;
-    if (present && !TH_WRONG(session_kept, true))
-        mqtt->present = true;
-    if (connack->resent > 0 && !TH_WRONG(resend_on_reconnect, true)) {
-        mqtt->resending = true;
-        th_mqtt_pump(mqtt);
-    }
+    uint16_t pending = th_mqtt_pending(mqtt);
     event->kind = TH_MQTT_EVENT_CONNECTED;
+    connack->limits = &mqtt->limits;
+    connack->resent = pending;
+    connack->session_present = present;
+    mqtt->state = TH_MQTT_CONNECTED;
+    mqtt->awaited = TH_OK;
+    mqtt->present = present && !TH_WRONG(session_kept, true);
+    if (pending == 0 || TH_WRONG(resend_on_reconnect, true))
+        return;
+    connack->resent_as_new = !present;
+    mqtt->resending = true;
+    th_mqtt_pump(mqtt);
 }
 
-static unsigned connack_311(uint8_t code, struct th_mqtt_event *event)
+/* The first byte stands in the upper half of rx_id, the code in the lower. */
+unsigned th_mqtt_judge_connack(const struct th_mqtt *mqtt)
 {
-    event->u.connack = (struct th_mqtt_connack){.resent = 0};
-    if (code == 0)
-        return TH_STEP_ON;
+    const struct th_mqtt_config *config = mqtt->config;
+    if (TH_RULE(connack_flags_reserved, mqtt->rx_id >= 0x200))
+        return TH_MALFORMED;
+    bool present = (mqtt->rx_id & 0x100) != 0;
+    bool wrong = TH_RULE(session_present_with_refusal, (uint8_t)mqtt->rx_id != 0) ||
+                 TH_RULE(session_present_after_clean, config->clean_start) ||
+                 TH_RULE(session_present_unknown, config->client_id.len == 0 || mqtt->session_over);
+    return present && wrong ? TH_PROTOCOL_ERROR : TH_STEP_ON;
+}
+
+static unsigned refused(uint8_t code, struct th_mqtt_event *event)
+{
     if (TH_RULE(connack_code_reserved, code > 5))
         return TH_MALFORMED;
     th_mqtt_failed(&event->u.failure, TH_ERR_CONNACK_REFUSED, code);
     return TH_STEP_FAILED;
 }
 
-unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
-                            struct th_mqtt_event *event)
+unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    const struct th_mqtt_config *config = mqtt->config;
-    if (TH_RULE(connack_once, mqtt->state != TH_MQTT_CONNECTING))
-        return TH_PROTOCOL_ERROR;
-    uint8_t flags = th_read_u8(reader);
-    uint8_t code = th_read_u8(reader);
-    if (reader->failed || TH_RULE(connack_flags_reserved, (flags & 0xFE) != 0))
-        return TH_MALFORMED;
-    bool present = (flags & 1) != 0;
-    if (TH_RULE(session_present_with_refusal, present && code != 0) ||
-        TH_RULE(session_present_after_clean, present && config->clean_start) ||
-        TH_RULE(session_present_unknown,
-                present && (config->client_id.len == 0 || mqtt->session_over)))
-        return TH_PROTOCOL_ERROR;
-    unsigned step = config->version->connack != NULL
-                        ? config->version->connack(mqtt, code, reader, event)
-                        : connack_311(code, event);
-    if (step != TH_STEP_ON && step != TH_STEP_FAILED)
-        return step;
-    if (reader->failed || TH_RULE(packet_length, th_read_left(reader) > 0))
-        return TH_MALFORMED;
-    if (TH_RULE(connack_refusal_closes, step == TH_STEP_FAILED))
-        return step;
+    bool present = (mqtt->rx_id & 0x100) != 0;
+    /* 5.0 has judged the code with the rest. */
+    if (TH_RULE(connack_refusal_closes, (uint8_t)mqtt->rx_id != 0))
+        return refused((uint8_t)mqtt->rx_id, event);
     if ((mqtt->todo & TH_TODO_CONNECT) != 0)
         return TH_PROTOCOL_ERROR;
     mqtt->session_over = TH_VALUE(session_expiry_replaced, mqtt->limits.session_expiry_s,
-                                  config->session_expiry_s) == 0;
+                                  mqtt->config->session_expiry_s) == 0;
     if (!present && !forget_session(mqtt))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
     connected(mqtt, present, event);

@@ -30,7 +30,7 @@ enum th_packet {
     TH_AUTH = 0xF0,
 };
 
-#define TH_REMAINING_MAX 268435455u
+#define TH_REMAINING_MAX (TH_MQTT_PACKET_MAX - 5u)
 
 enum { /* th_mqtt.todo */
        TH_TODO_CONNECT = 1,
@@ -38,6 +38,9 @@ enum { /* th_mqtt.todo */
        TH_TODO_OWED = 4, /* an acknowledgement */
        TH_TODO_PUMP = 8  /* the outbox holds something to send */
 };
+
+/* A call to th_mqtt_next() lets the stream work at most so often; then the caller has its turn. */
+#define TH_SERVICES_MAX 16
 
 enum { TH_RX_PACKET, TH_RX_PAYLOAD, TH_RX_SKIP }; /* th_mqtt.rx_mode */
 
@@ -87,43 +90,28 @@ enum th_place {
 
 struct th_publish_out;
 
-/* What differs between the versions. 3.1.1 has nothing but its level: naming only that table links
- * nothing of 5.0. */
+/* What differs between the versions. 3.1.1 has nothing but its numbers: naming only that table
+ * links nothing of 5.0. */
 struct th_mqtt_version {
     uint8_t level;
+    uint16_t packets;          /* the types that a broker may send, a bit for each */
     uint16_t inflight_maximum; /* where neither side names one */
-    /* How many messages above QoS 0 the broker may send at a time. */
-    uint16_t (*receive_maximum)(const struct th_mqtt_config *config);
-    /* May these go out there? */
-    bool (*allowed)(const struct th_mqtt *mqtt, enum th_place place,
-                    const struct th_mqtt_property *at, uint8_t count);
+    /* A connection begins: what the configuration announces is in force. */
+    void (*begin)(struct th_mqtt *mqtt);
+    /* May this packet go out, with its properties and what it asks for? */
+    enum th_error (*check)(const struct th_mqtt *mqtt, const struct th_body *body);
     /* Property length and properties. */
     void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt, const struct th_body *body);
-    /* Takes property length and properties from the reader; a step. */
-    unsigned (*read)(const struct th_mqtt *mqtt, struct th_reader *reader, enum th_place place,
-                     struct th_span *out);
-    /* The rest of an acknowledgement behind its identifier. */
-    unsigned (*ack)(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                    struct th_mqtt_ack *out);
-    /* SUBACK or UNSUBACK uses this code. */
-    bool (*code)(uint8_t first, uint8_t code);
-    /* The properties of a message, topic alias and Receive Maximum. */
-    unsigned (*message)(struct th_mqtt *mqtt, struct th_reader *reader,
-                        struct th_mqtt_message *message);
-    /* CONNACK behind its code. */
-    unsigned (*connack)(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
-                        struct th_mqtt_event *event);
-    /* Why the broker does not take a PUBLISH with that first byte and length, as it said in
-     * CONNACK; 0: it does. */
-    uint8_t (*refuses)(const struct th_mqtt *mqtt, uint8_t first, uint32_t len);
-    /* What only 5.0 lets SUBSCRIBE ask for, and what its brokers may not offer. */
-    enum th_error (*subscribe)(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
-                               uint16_t count, const struct th_body *body);
-    /* The reason that DISCONNECT gives for this end; 0: none is sent. */
-    uint8_t (*reason)(enum th_error error);
-    /* Packets only 5.0 has: DISCONNECT from the broker, AUTH. */
-    unsigned (*other)(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                      struct th_mqtt_event *event);
+    /* Takes and judges what stands behind the head of a packet: behind a PUBLISH's topic and
+     * identifier, behind the first two bytes of CONNACK and of acknowledgements. Reason code and
+     * properties go into the event. SUBACK's codes stay unread. The whole of DISCONNECT and AUTH. A
+     * step. */
+    unsigned (*packet)(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                       struct th_mqtt_event *event);
+    /* Why the broker does not take a record that was stored before it was known; 0: it does. */
+    uint8_t (*refuses)(const struct th_mqtt *mqtt, const struct th_outbox_entry *entry);
+    /* Tells the broker why this is the end, where it is its fault. */
+    void (*farewell)(struct th_mqtt *mqtt, struct th_failure *failure);
 };
 
 /* What messages larger than any buffer need. */
@@ -133,6 +121,8 @@ struct th_mqtt_large {
                       struct th_mqtt_event *event);
     /* Goes on with it; a step. */
     unsigned (*receive)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
+    /* Fills in how much its source gives. */
+    void (*offer)(struct th_publish_out *out);
     /* One with a source at QoS 0. */
     enum th_error (*begin_sending)(struct th_mqtt *mqtt, const struct th_publish_out *out);
     /* The next bytes of one with a source, where there is room; a step, WAIT when there are none.
@@ -140,13 +130,24 @@ struct th_mqtt_large {
     unsigned (*send)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 };
 
+/* What will, user name and password need. */
+struct th_mqtt_connect_fields {
+    bool (*valid)(const struct th_mqtt *mqtt);
+    uint8_t (*flags)(const struct th_mqtt_config *config);
+    void (*write)(struct th_writer *writer, const struct th_mqtt *mqtt);
+};
+
 /* What aliases need. */
 struct th_mqtt_aliasing {
     /* The configuration's part of it. */
     bool (*valid)(const struct th_mqtt_config *config);
-    /* Puts the alias in where the broker allows it, leaves the topic out where it knows it, as it
-     * will when the packet has left. */
-    void (*shorten)(struct th_mqtt *mqtt, struct th_publish_out *out);
+    /* Puts the topic in full in; false: there is no such alias. */
+    bool (*name)(const struct th_mqtt_config *config, struct th_publish_out *out);
+    /* Sends a message at QoS 0, shortened where the broker allows it. */
+    enum th_error (*send)(struct th_mqtt *mqtt, struct th_publish_out *out);
+    /* Stores one above QoS 0 and sends it at once, shortened; false: one or the other does not go,
+     * and nothing was done. */
+    bool (*keep)(struct th_mqtt *mqtt, struct th_publish_out *out);
     /* Learns message->topic as that alias of the broker, or fills it in from there; a step. */
     unsigned (*resolve)(const struct th_mqtt_config *config, uint32_t alias,
                         struct th_mqtt_message *message);
@@ -157,8 +158,7 @@ struct th_mqtt_auth_steps {
     /* What the broker says is what CONNECT named: the same method, or none. */
     bool (*method_same)(const struct th_mqtt *mqtt, struct th_span properties);
     /* AUTH from the broker; a step. */
-    unsigned (*receive)(struct th_mqtt *mqtt, struct th_reader *reader,
-                        struct th_mqtt_event *event);
+    unsigned (*receive)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 };
 
 static inline bool th_mqtt_is_5(const struct th_mqtt *mqtt)
@@ -180,19 +180,18 @@ void th_mqtt_failed(struct th_failure *out, enum th_error error, uint8_t reason_
 void th_mqtt_service(struct th_mqtt *mqtt);
 /* th_mqtt_next() for whatever comes, at mqtt->now_ms. */
 bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event);
-/* The packet's properties, where there are any. */
-void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
-                              const struct th_body *body);
-/* Are these allowed there? In 3.1.1 none are. */
-bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
-                                const struct th_mqtt_property *at, uint8_t count);
+/* What the time asks for; a step. */
+unsigned th_mqtt_watch_clock(struct th_mqtt *mqtt);
+/* Ends the connection, with that step as the failure; true. */
+bool th_mqtt_end_broken(struct th_mqtt *mqtt, unsigned step, struct th_mqtt_event *event);
+/* Closes the stream; true. */
+bool th_mqtt_finish(struct th_mqtt *mqtt, enum th_mqtt_event_kind kind, bool orderly,
+                    struct th_mqtt_event *event);
 
 /* ---- fast.c ---- */
 
 /* th_mqtt_new_id() for many messages under way: it counts how many unused ones follow. */
 uint16_t th_mqtt_fast_new_id(struct th_mqtt *mqtt);
-/* The longest packet that it takes in. */
-uint32_t th_mqtt_fast_largest(const struct th_mqtt *mqtt);
 /* True when that was all; false when nothing was done. */
 bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                           uint16_t *id);
@@ -202,11 +201,17 @@ bool th_mqtt_fast_next(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
 /* ---- send.c ---- */
 
+/* The packet's properties, where there are any. */
+void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mqtt,
+                              const struct th_body *body);
 /* The whole packet through the writer; returns its length. */
 uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mqtt,
                               const struct th_body *body);
-/* Its length, 0 where that is more than any packet may have. */
-uint32_t th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body);
+/* May it go out, as far as its version is concerned? 3.1.1 knows no properties. */
+enum th_error th_mqtt_check(const struct th_mqtt *mqtt, const struct th_body *body);
+/* That, and its length. */
+enum th_error th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body,
+                              uint32_t *len);
 /* As much of it as there is room for, from `*from` on, which moves on; returns its whole length. */
 uint32_t th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body, uint32_t *from);
 
@@ -232,15 +237,15 @@ uint16_t th_mqtt_new_id(struct th_mqtt *mqtt);
 
 /* ---- connect.c ---- */
 
-/* CONNECT as a th_body writes itself. */
-void th_mqtt_write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
-                           const struct th_body *body);
+/* CONNECT as this configuration has it. */
+struct th_body th_mqtt_connect_body(const struct th_mqtt_config *config);
 
 /* ---- connack.c ---- */
 
-/* A CONNACK behind its fixed header; a step. */
-unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
-                            struct th_mqtt_event *event);
+/* What a CONNACK says of the session, before anything else of it is read; a step. */
+unsigned th_mqtt_judge_connack(const struct th_mqtt *mqtt);
+/* The rest; a step. */
+unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
 /* ---- end.c ---- */
 
@@ -255,7 +260,7 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 
 /* Topic, identifier and properties of a PUBLISH; the payload follows. A step. */
 unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                              struct th_mqtt_message *message);
+                              struct th_mqtt_event *event);
 /* The inbound QoS 2 identifier in hand is stored. */
 bool th_mqtt_inbound_known(const struct th_mqtt *mqtt);
 /* The message is whole: at QoS 2 its identifier is stored before it is delivered, so that a
@@ -268,13 +273,19 @@ bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want);
 
 /* It begins with "$share/". */
 bool th_mqtt_filter_shared(struct th_span filter);
+/* Then it has a share name, and a filter behind it (5.0 §4.8.2). */
+bool th_mqtt_share_valid(struct th_span filter);
+/* All else that makes a filter. */
+bool th_mqtt_filter_valid(struct th_span filter);
 
-/* ---- v5.c ---- */
+/* ---- request.c ---- */
 
-/* The reason code and properties that acknowledgements, DISCONNECT and AUTH may leave out; a step.
- */
-unsigned th_mqtt_read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_place place,
-                             struct th_reader *reader, struct th_mqtt_ack *out);
+/* A SUBSCRIBE or UNSUBSCRIBE on its way out. */
+struct th_request {
+    struct th_body body;
+    const struct th_mqtt_filter *filters;
+    uint16_t count;
+};
 
 /* ---- publish.c ---- */
 
@@ -282,12 +293,16 @@ unsigned th_mqtt_read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_
 struct th_publish_out {
     struct th_body body;
     const struct th_mqtt_publish *publish;
-    struct th_span topic;
+    struct th_span topic, payload;
+    uint32_t later; /* bytes of payload that a source gives */
     uint32_t total; /* length of the packet */
 };
 
 /* Fills in everything but identifier and alias. */
 enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                                   struct th_publish_out *out);
+/* Into the outbox, field by field, with its topic in full. */
+bool th_mqtt_store(const struct th_mqtt *mqtt, const struct th_publish_out *out,
+                   enum th_outbox_state state);
 
 #endif

@@ -138,13 +138,6 @@ bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *pu
 
 /* ---- in ---- */
 
-uint32_t th_mqtt_fast_largest(const struct th_mqtt *mqtt)
-{
-    const struct th_mqtt_config *config = mqtt->config;
-    uint32_t largest = th_mqtt_is_5(mqtt) ? config->maximum_packet_size : 0;
-    return largest > 0 && largest < config->rx_room ? largest : (uint32_t)config->rx_room;
-}
-
 /* A PUBLISH at QoS 0 or 1, `body` of it behind its fixed header. */
 static inline bool take_publish(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
                                 struct th_mqtt_event *event)
@@ -166,7 +159,7 @@ static inline bool take_publish(struct th_mqtt *mqtt, uint8_t first, struct th_s
             return false;
         mqtt->inbound++;
         mqtt->owed = TH_PUBACK;
-        mqtt->owed_id = id;
+        mqtt->rx_id = id;
         mqtt->owed_reason = 0;
         mqtt->todo |= TH_TODO_OWED;
     }
@@ -224,7 +217,7 @@ static inline bool settle(struct th_mqtt *mqtt)
         return true;
     if (mqtt->todo != TH_TODO_OWED || mqtt->owed != TH_PUBACK || th_mqtt_room(mqtt) < 4)
         return false;
-    put_ack(mqtt, TH_PUBACK, mqtt->owed_id);
+    put_ack(mqtt, TH_PUBACK, mqtt->rx_id);
     mqtt->todo = 0;
     mqtt->inbound_acked += mqtt->inbound_acked < mqtt->inbound;
     return true;

@@ -30,7 +30,6 @@ static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t tota
                             struct th_mqtt_event *event)
 {
     const uint8_t *at = mqtt->config->rx;
-    struct th_mqtt_message *message = &event->u.message;
     for (;;) {
         uint32_t need = header + publish_head(mqtt, at[0], at + header, mqtt->rx_have - header);
         if (need > total)
@@ -43,7 +42,9 @@ static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t tota
             return TH_STEP_WAIT;
     }
     struct th_reader reader = th_reader_of(th_span_of(at + header, mqtt->rx_have - header));
-    unsigned step = th_mqtt_read_publish(mqtt, at[0], &reader, message);
+    struct th_mqtt_message *message = &event->u.message;
+    memset(event, 0, sizeof *event);
+    unsigned step = th_mqtt_read_publish(mqtt, at[0], &reader, event);
     if (step != TH_STEP_ON)
         return step;
     mqtt->rx_left = total - mqtt->rx_have;
@@ -53,7 +54,6 @@ static unsigned begin_large(struct th_mqtt *mqtt, uint32_t header, uint32_t tota
     bool repeated = message->qos == TH_MQTT_QOS2 && th_mqtt_inbound_known(mqtt);
     mqtt->rx_mode = repeated ? TH_RX_SKIP : TH_RX_PAYLOAD;
     event->kind = TH_MQTT_EVENT_BEGIN;
-    message->payload = (struct th_span){NULL, 0};
     message->payload_len = mqtt->rx_left;
     return repeated ? TH_STEP_ON : TH_STEP_EVENT;
 }
@@ -85,7 +85,7 @@ static unsigned receive_payload(struct th_mqtt *mqtt, struct th_mqtt_event *even
     if (want > mqtt->config->rx_room)
         want = (uint32_t)mqtt->config->rx_room;
     const uint8_t *at = mqtt->config->rx;
-    if (mqtt->rx_have == 0 && there >= want) {
+    if (TH_FAST && mqtt->rx_have == 0 && there >= want) {
         at = mqtt->rx_at;
         mqtt->rx_at += want;
     } else if (!th_mqtt_gather(mqtt, want)) {
@@ -100,6 +100,13 @@ static unsigned receive_payload(struct th_mqtt *mqtt, struct th_mqtt_event *even
 }
 
 /* ---- out ---- */
+
+static void offer(struct th_publish_out *out)
+{
+    uint32_t len = out->publish->source->len;
+    out->payload.len = 0;
+    out->later = len < TH_MQTT_PACKET_MAX ? len : TH_MQTT_PACKET_MAX;
+}
 
 static enum th_error begin_sending(struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
@@ -149,6 +156,7 @@ static unsigned send_large(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 const struct th_mqtt_large th_mqtt_large = {
     .begin = begin_large,
     .receive = receive_payload,
+    .offer = offer,
     .begin_sending = begin_sending,
     .send = send_large,
 };

@@ -142,21 +142,21 @@ static bool read_one(struct th_reader *reader, struct th_mqtt_property *out)
     out->id = (enum th_mqtt_property_id)id;
     enum type type = type_of(id);
     if (type >= TEXT)
-        out->text = th_read_text(reader);
+        th_read_text(reader, &out->text);
     else if (type == VARINT)
         out->number = th_read_varint(reader);
     else
         for (unsigned i = 0; i < (unsigned)type; i++)
             out->number = out->number << 8 | th_read_u8(reader);
     if (type == PAIR)
-        out->value = th_read_text(reader);
+        th_read_text(reader, &out->value);
     return TH_VALUE(property_length, !reader->failed, true);
 }
 
 unsigned th_property_read(struct th_reader *reader, enum th_place place, struct th_span *out)
 {
     uint32_t seen[2] = {0, 0};
-    *out = th_read(reader, th_read_varint(reader));
+    th_read(reader, th_read_varint(reader), out);
     struct th_reader in = th_reader_of(*out);
     if (reader->failed)
         return TH_MALFORMED;
@@ -178,7 +178,8 @@ unsigned th_property_read(struct th_reader *reader, enum th_place place, struct 
 bool th_mqtt_property_next(struct th_span properties, size_t *at, struct th_mqtt_property *out)
 {
     struct th_reader reader = th_reader_of(properties);
-    th_read(&reader, *at);
+    struct th_span before;
+    th_read(&reader, *at, &before);
     bool found = th_read_left(&reader) > 0 && read_one(&reader, out) && !reader.failed;
     *at = (size_t)(reader.at - properties.at);
     return found;

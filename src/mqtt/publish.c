@@ -10,126 +10,85 @@ static uint8_t first_byte(const struct th_mqtt_publish *publish)
     return (uint8_t)TH_VALUE(dup_only_on_resend, first, first | 8);
 }
 
-static size_t payload_len(const struct th_mqtt_publish *publish)
-{
-    size_t len = publish->source != NULL ? publish->source->len : publish->payload.len;
-    return len <= TH_REMAINING_MAX ? len : TH_REMAINING_MAX + 1;
-}
-
 /* What a source gives only counts here. */
 static void write_publish(struct th_writer *writer, const struct th_mqtt *mqtt,
                           const struct th_body *body)
 {
     const struct th_publish_out *out = (const struct th_publish_out *)(const void *)body;
-    const struct th_mqtt_publish *publish = out->publish;
-    size_t len = payload_len(publish);
     th_write_text(writer, out->topic);
-    if (publish->qos > TH_MQTT_QOS0 || TH_WRONG(publish_qos0_no_id, true))
+    if ((body->first & 6) != 0 || TH_WRONG(publish_qos0_no_id, true))
         th_write_u16(writer, body->id);
     th_mqtt_write_properties(writer, mqtt, body);
-    if (publish->source != NULL)
-        writer->total += (uint32_t)len;
-    else
-        th_write(writer, publish->payload.at, len);
+    th_write(writer, out->payload.at, out->payload.len);
+    writer->total += out->later;
+}
+
+/* Its topic, or the one that its alias stands for. */
+static bool topic_valid(const struct th_mqtt_config *config, struct th_publish_out *out)
+{
+    if (out->publish->alias == 0)
+        return !TH_RULE(publish_topic_utf8, !th_topic_name_valid(out->topic));
+    return config->aliasing != NULL && config->aliasing->name(config, out);
 }
 
 enum th_error th_mqtt_publish_out(const struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,
                                   struct th_publish_out *out)
 {
     const struct th_mqtt_config *config = mqtt->config;
+    memset(out, 0, sizeof *out);
     out->body.write = write_publish;
     out->body.properties = publish->properties;
-    out->body.more = NULL;
     out->body.property_count = publish->property_count;
     out->body.first = first_byte(publish);
-    out->body.alias = 0;
-    out->body.id = 0;
     out->publish = publish;
     out->topic = publish->topic;
-    if (publish->qos > TH_MQTT_QOS2 || publish->alias > config->alias_count ||
-        (publish->source != NULL && config->large == NULL))
+    out->payload = publish->payload;
+    if (publish->source != NULL) {
+        if (config->large == NULL)
+            return TH_ERR_INVALID;
+        config->large->offer(out);
+    }
+    /* A length must not overflow where lengths have 32 bits. */
+    if (out->payload.len > TH_MQTT_PACKET_MAX)
+        return TH_ERR_TOO_LARGE;
+    if (publish->qos > TH_MQTT_QOS2 || !topic_valid(config, out))
         return TH_ERR_INVALID;
-    if (publish->alias != 0)
-        out->topic = config->aliases[publish->alias - 1].topic;
-    else if (TH_RULE(publish_topic_utf8, !th_topic_name_valid(publish->topic)))
-        return TH_ERR_INVALID;
-    if (!th_mqtt_properties_allowed(mqtt, TH_PLACE_PUBLISH, publish->properties,
-                                    publish->property_count))
-        return TH_ERR_INVALID;
-    out->total = th_mqtt_measure(mqtt, &out->body);
-    return out->total > 0 ? TH_OK : TH_ERR_TOO_LARGE;
-}
-
-static void shorten(struct th_mqtt *mqtt, struct th_publish_out *out)
-{
-    if (mqtt->config->aliasing != NULL)
-        mqtt->config->aliasing->shorten(mqtt, out);
-}
-
-static enum th_error publish_once(struct th_mqtt *mqtt, struct th_publish_out *out)
-{
-    if (mqtt->state != TH_MQTT_CONNECTED)
-        return TH_ERR_NOT_CONNECTED;
-    if (out->publish->source != NULL)
-        return mqtt->config->large->begin_sending(mqtt, out);
-    uint32_t before = mqtt->aliases_sent;
-    shorten(mqtt, out);
-    enum th_error error = th_mqtt_send(mqtt, &out->body);
-    if (error != TH_OK)
-        mqtt->aliases_sent = before;
-    return error;
+    return th_mqtt_measure(mqtt, &out->body, &out->total);
 }
 
 /* ---- QoS 1 and 2 ---- */
 
-/* Into the outbox, field by field, with its topic in full. */
-static bool store(struct th_mqtt *mqtt, const struct th_publish_out *out,
-                  enum th_outbox_state state)
+bool th_mqtt_store(const struct th_mqtt *mqtt, const struct th_publish_out *out,
+                   enum th_outbox_state state)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    const struct th_mqtt_publish *publish = out->publish;
     struct th_outbox_entry entry = {.id = out->body.id,
                                     .state = (uint8_t)state,
-                                    .qos = (uint8_t)publish->qos,
-                                    .len = out->total};
+                                    .qos = (uint8_t)out->publish->qos,
+                                    .len = out->total - out->later,
+                                    .extra = out->later > 0 ? out->publish : NULL};
     struct th_writer writer = {.sink = outbox->ops->append, .ctx = outbox->ctx};
-    if (publish->source != NULL) {
-        entry.len -= publish->source->len;
-        entry.extra = publish;
-    }
     if (!outbox->ops->add(outbox->ctx, &entry, TH_SPAN("")))
         return false;
     th_mqtt_write_packet(&writer, mqtt, &out->body);
     return !writer.failed;
 }
 
-/* True when this message may leave at once: nothing goes before it, and there is room, with an
- * alias too. */
-static bool may_leave(struct th_mqtt *mqtt, const struct th_publish_out *out)
-{
-    return mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0 &&
-           out->publish->source == NULL &&
-           !TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->limits.receive_maximum) &&
-           th_mqtt_make_room(mqtt, out->total + 3) == TH_OK;
-}
-
+/* It leaves from the outbox, in its turn: one way for what is new and for what is repeated. */
 static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *out, uint16_t *id)
 {
     if (mqtt->config->outbox.ops == NULL)
         return TH_ERR_NO_OUTBOX;
     out->body.id = th_mqtt_new_id(mqtt);
-    bool leaves = may_leave(mqtt, out);
-    if (out->body.id == 0 || !store(mqtt, out, leaves ? TH_OUTBOX_PUBLISHED : TH_OUTBOX_QUEUED))
+    if (out->body.id == 0)
+        return TH_ERR_OUTBOX_FULL;
+    bool left = out->publish->alias != 0 && mqtt->config->aliasing->keep(mqtt, out);
+    if (!left && !th_mqtt_store(mqtt, out, TH_OUTBOX_QUEUED))
         return TH_ERR_OUTBOX_FULL;
     if (id != NULL)
         *id = out->body.id;
-    if (leaves) {
-        shorten(mqtt, out);
-        th_mqtt_put_whole(mqtt, &out->body);
-        mqtt->inflight++;
-    } else if (mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0) {
+    if (!left && mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0)
         th_mqtt_pump(mqtt);
-    }
     return TH_OK;
 }
 
@@ -138,15 +97,16 @@ static TH_APART enum th_error publish_any(struct th_mqtt *mqtt,
 {
     struct th_publish_out out;
     enum th_error error = th_mqtt_publish_out(mqtt, publish, &out);
-    const struct th_mqtt_version *version = mqtt->config->version;
-    if (error == TH_OK && version->refuses != NULL && mqtt->state == TH_MQTT_CONNECTED) {
-        uint8_t reason = version->refuses(mqtt, out.body.first, out.total);
-        if (reason != 0)
-            error = reason == 0x95 ? TH_ERR_TOO_LARGE : TH_ERR_NOT_ALLOWED;
-    }
     if (error != TH_OK)
         return error;
-    return publish->qos == TH_MQTT_QOS0 ? publish_once(mqtt, &out) : publish_kept(mqtt, &out, id);
+    if (publish->qos > TH_MQTT_QOS0)
+        return publish_kept(mqtt, &out, id);
+    if (mqtt->state != TH_MQTT_CONNECTED)
+        return TH_ERR_NOT_CONNECTED;
+    if (publish->source != NULL)
+        return mqtt->config->large->begin_sending(mqtt, &out);
+    return publish->alias != 0 ? mqtt->config->aliasing->send(mqtt, &out)
+                               : th_mqtt_send(mqtt, &out.body);
 }
 
 enum th_error th_mqtt_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *publish,

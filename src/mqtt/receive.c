@@ -12,25 +12,25 @@
 /* ---- PUBLISH ---- */
 
 unsigned th_mqtt_read_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                              struct th_mqtt_message *message)
+                              struct th_mqtt_event *event)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
+    struct th_mqtt_message *message = &event->u.message;
     unsigned qos = first >> 1 & 3;
     message->qos = (enum th_mqtt_qos)qos;
     message->dup = (first & 8) != 0;
     message->retain = (first & 1) != 0;
-    message->topic = th_read_text(reader);
-    message->properties = (struct th_span){NULL, 0};
-    mqtt->rx_id = qos > 0 ? th_read_u16(reader) : 0;
+    th_read_text(reader, &message->topic);
+    mqtt->rx_id = qos > 0 ? th_read_u16(reader) : 1;
     if (reader->failed || TH_RULE(publish_qos_3, qos == 3) ||
         TH_RULE(dup_qos0, (first & 0x0E) == 8))
         return TH_MALFORMED;
-    if (TH_RULE(publish_id_zero_received, qos > 0 && mqtt->rx_id == 0))
+    if (TH_RULE(publish_id_zero_received, mqtt->rx_id == 0))
         return TH_PROTOCOL_ERROR;
     if (TH_WRONG(utf8_bom_kept, message->topic.len > 3 && *message->topic.at == 0xEF))
         message->topic = th_span_of(message->topic.at + 3, message->topic.len - 3);
-    if (version->message != NULL) {
-        unsigned step = version->message(mqtt, reader, message);
+    if (version->packet != NULL) {
+        unsigned step = version->packet(mqtt, first, reader, event);
         if (step != TH_STEP_ON)
             return step;
     }
@@ -45,15 +45,16 @@ bool th_mqtt_inbound_known(const struct th_mqtt *mqtt)
     return outbox->ops != NULL && outbox->ops->inbound_has(outbox->ctx, mqtt->rx_id);
 }
 
-static void owe(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t reason)
+/* An acknowledgement of the packet received last. */
+static unsigned owe(struct th_mqtt *mqtt, uint8_t first, uint8_t reason)
 {
     mqtt->owed = first;
-    mqtt->owed_id = TH_VALUE(ack_same_id, id, id + 1);
+    mqtt->owed_reason = reason;
     if (TH_WRONG(puback_order, first == TH_PUBACK) || TH_WRONG(pubrec_order, first == TH_PUBREC) ||
         TH_WRONG(pubrel_order, first == TH_PUBREL))
-        mqtt->owed_id ^= 1;
-    mqtt->owed_reason = reason;
+        mqtt->rx_id ^= 1;
     mqtt->todo |= TH_TODO_OWED;
+    return TH_STEP_ON;
 }
 
 unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos)
@@ -62,31 +63,26 @@ unsigned th_mqtt_accept_whole(struct th_mqtt *mqtt, unsigned qos)
     bool once = qos == 2 || TH_WRONG(qos1_receiver, qos == 1);
     if (once && (outbox->ops == NULL || !outbox->ops->inbound(outbox->ctx, mqtt->rx_id, true)))
         return TH_VALUE(transient_error_closes, TH_BROKEN(TH_ERR_MEMORY_INBOUND_QOS2), TH_STEP_ON);
-    if (qos > 0 && !TH_WRONG(publish_answer, qos == 2) && !TH_WRONG(ack_unwanted, qos == 1))
-        owe(mqtt, qos == 1 ? TH_PUBACK : TH_PUBREC, mqtt->rx_id,
-            TH_VALUE(pubrec_success_only, 0, 0x80));
-    return TH_STEP_ON;
+    if (qos == 0 || TH_WRONG(publish_answer, qos == 2) || TH_WRONG(ack_unwanted, qos == 1))
+        return TH_STEP_ON;
+    return owe(mqtt, qos == 1 ? TH_PUBACK : TH_PUBREC, TH_VALUE(pubrec_success_only, 0, 0x80));
 }
 
 static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                            struct th_mqtt_event *event)
 {
     struct th_mqtt_message *message = &event->u.message;
-    unsigned step = th_mqtt_read_publish(mqtt, first, reader, message);
+    unsigned step = th_mqtt_read_publish(mqtt, first, reader, event);
     if (step != TH_STEP_ON)
         return step;
     event->kind = TH_MQTT_EVENT_MESSAGE;
-    message->payload = th_read(reader, th_read_left(reader));
+    th_read(reader, th_read_left(reader), &message->payload);
     message->payload_len = (uint32_t)message->payload.len;
-    if (message->qos == TH_MQTT_QOS0)
-        return TH_STEP_EVENT;
-    if (TH_WRONG(qos2_received_expiry, message->properties.len > 0))
+    if (TH_WRONG(qos2_received_expiry, message->qos > 0 && message->properties.len > 0))
         return TH_STEP_ON;
-    bool once = message->qos == TH_MQTT_QOS2 || TH_WRONG(qos1_receiver, true);
-    if (once && TH_VALUE(qos2_receiver, th_mqtt_inbound_known(mqtt), false)) {
-        owe(mqtt, TH_PUBREC, mqtt->rx_id, 0);
-        return TH_STEP_ON;
-    }
+    bool once = message->qos == TH_MQTT_QOS2 || TH_WRONG(qos1_receiver, message->qos > 0);
+    if (once && TH_VALUE(qos2_receiver, th_mqtt_inbound_known(mqtt), false))
+        return owe(mqtt, TH_PUBREC, 0);
     step = th_mqtt_accept_whole(mqtt, message->qos);
     return step == TH_STEP_ON ? TH_STEP_EVENT : step;
 }
@@ -96,10 +92,8 @@ static unsigned on_publish(struct th_mqtt *mqtt, uint8_t first, struct th_reader
 static unsigned done_with(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    uint16_t id = event->u.ack.id;
-    if ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == id)
-        return TH_PROTOCOL_ERROR;
-    if (!outbox->ops->remove(outbox->ctx, id))
+    event->u.ack.id = mqtt->rx_id;
+    if (!outbox->ops->remove(outbox->ctx, mqtt->rx_id))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
     if (TH_RULE(send_quota_bounded, mqtt->inflight > 0))
         mqtt->inflight -= TH_VALUE(send_quota_returned, 1, 0);
@@ -107,44 +101,38 @@ static unsigned done_with(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     return TH_STEP_EVENT;
 }
 
-static unsigned on_pubrec(struct th_mqtt *mqtt, const struct th_outbox_entry *entry,
-                          struct th_mqtt_event *event)
+static unsigned on_pubrec(struct th_mqtt *mqtt, uint8_t state)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    if (event->u.ack.reason_code >= 0x80)
-        return done_with(mqtt, event);
-    if ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == entry->id)
-        return TH_PROTOCOL_ERROR;
-    if (entry->state == TH_OUTBOX_PUBLISHED && !TH_WRONG(qos2_sender, true) &&
-        !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_RELEASED))
+    if (state == TH_OUTBOX_PUBLISHED && !TH_WRONG(qos2_sender, true) &&
+        !outbox->ops->set_state(outbox->ctx, mqtt->rx_id, TH_OUTBOX_RELEASED))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
-    if (!TH_WRONG(qos2_pubrel, true))
-        owe(mqtt, TH_PUBREL, entry->id, 0);
-    return TH_STEP_ON;
+    return TH_WRONG(qos2_pubrel, true) ? TH_STEP_ON : owe(mqtt, TH_PUBREL, 0);
 }
 
 /* An answer to something we published. One for an identifier that is not in use does no harm; one
- * that does not fit its QoS or its turn is a violation. */
+ * that does not fit its QoS or its turn is a violation, as is one to what is not sent yet. */
 static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_event *event)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     struct th_outbox_entry entry;
-    uint16_t id = event->u.ack.id;
-    bool known = outbox->ops != NULL && outbox->ops->find(outbox->ctx, id, &entry) &&
+    bool refused = event->u.ack.reason_code >= 0x80;
+    bool known = outbox->ops != NULL && outbox->ops->find(outbox->ctx, mqtt->rx_id, &entry) &&
                  entry.state != TH_OUTBOX_QUEUED;
+    bool received = first == TH_PUBREC && !refused;
     if (!known) {
-        if (first == TH_PUBREC && event->u.ack.reason_code < 0x80)
-            owe(mqtt, TH_PUBREL, id, 0x92);
-        return TH_VALUE(qos2_unknown_id, TH_STEP_ON, TH_PROTOCOL_ERROR);
+        if (TH_WRONG(qos2_unknown_id, true))
+            return TH_PROTOCOL_ERROR;
+        return received ? owe(mqtt, TH_PUBREL, 0x92) : TH_STEP_ON;
     }
-    if (TH_WRONG(ack_error_acknowledges, event->u.ack.reason_code >= 0x80))
+    if (TH_WRONG(ack_error_acknowledges, refused))
         return TH_STEP_ON;
-    if (TH_RULE(ack_other_qos, entry.qos != (first == TH_PUBACK ? 1 : 2)))
+    if (TH_RULE(ack_other_qos, entry.qos != (first == TH_PUBACK ? 1 : 2)) ||
+        TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED) ||
+        ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == mqtt->rx_id))
         return TH_PROTOCOL_ERROR;
-    if (first == TH_PUBREC)
-        return on_pubrec(mqtt, &entry, event);
-    if (TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED))
-        return TH_PROTOCOL_ERROR;
+    if (received)
+        return on_pubrec(mqtt, entry.state);
     /* The broker took the message over with PUBREC. 0x92 says that it was done with it before the
      * last connection ended, and is no refusal (5.0 §3.7.2.1). */
     if (first == TH_PUBCOMP)
@@ -152,156 +140,128 @@ static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_ev
     return done_with(mqtt, event);
 }
 
-static unsigned on_pubrel(struct th_mqtt *mqtt, uint16_t id)
+static unsigned on_pubrel(struct th_mqtt *mqtt)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    mqtt->rx_id = id;
     bool known = th_mqtt_inbound_known(mqtt);
-    if (known && !TH_WRONG(pubcomp_frees_id, true) && !outbox->ops->inbound(outbox->ctx, id, false))
+    if (known && !TH_WRONG(pubcomp_frees_id, true) &&
+        !outbox->ops->inbound(outbox->ctx, mqtt->rx_id, false))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
-    if (!TH_WRONG(qos2_pubcomp, true))
-        owe(mqtt, TH_PUBCOMP, id, known ? 0 : 0x92);
-    return TH_STEP_ON;
-}
-
-static unsigned on_ack(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                       struct th_mqtt_event *event)
-{
-    const struct th_mqtt_version *version = mqtt->config->version;
-    event->u.ack = (struct th_mqtt_ack){.id = th_read_u16(reader)};
-    unsigned step = TH_STEP_ON;
-    if (version->ack != NULL && th_read_left(reader) > 0)
-        step = version->ack(mqtt, first, reader, &event->u.ack);
-    if (reader->failed || TH_RULE(packet_length, th_read_left(reader) > 0))
-        return TH_MALFORMED;
-    if (step != TH_STEP_ON)
-        return step;
-    if (TH_RULE(packet_id_zero, event->u.ack.id == 0))
-        return TH_PROTOCOL_ERROR;
-    return first == TH_PUBREL ? on_pubrel(mqtt, event->u.ack.id) : on_answer(mqtt, first, event);
+    return TH_WRONG(qos2_pubcomp, true) ? TH_STEP_ON : owe(mqtt, TH_PUBCOMP, known ? 0 : 0x92);
 }
 
 /* ---- SUBACK, UNSUBACK ---- */
 
-static bool code_valid(const struct th_mqtt *mqtt, uint8_t first, uint8_t code)
+/* 5.0 has judged its codes already; 3.1.1 has none in UNSUBACK. */
+static bool codes_valid(const struct th_mqtt *mqtt, struct th_span codes)
 {
-    const struct th_mqtt_version *version = mqtt->config->version;
-    return version->code != NULL ? version->code(first, code) : code <= 2 || code == 0x80;
-}
-
-static bool codes_valid(const struct th_mqtt *mqtt, uint8_t first, struct th_span codes)
-{
-    for (size_t i = 0; i < codes.len; i++) {
-        if (!code_valid(mqtt, first, codes.at[i]) &&
-            !TH_WRONG(suback_code_reserved, first == TH_SUBACK) &&
-            !TH_WRONG(unsuback_code_reserved, first == TH_UNSUBACK))
+    if (mqtt->config->version->packet != NULL)
+        return true;
+    for (const uint8_t *at = codes.at, *end = at + codes.len; at != end; at++) {
+        if (TH_RULE(suback_code_reserved, *at > 2 && *at != 0x80))
             return false;
     }
     return true;
 }
 
-/* The slot of the request, or TH_MQTT_REQUESTS_MAX. */
-static size_t request_of(const struct th_mqtt *mqtt, uint8_t first, uint16_t id)
+static unsigned on_suback(struct th_mqtt *mqtt, bool unsubscribe, struct th_mqtt_event *event)
 {
-    bool unsubscribe = first == TH_UNSUBACK;
-    size_t i = 0;
-    while (i < TH_MQTT_REQUESTS_MAX &&
-           (mqtt->requests[i].id != id || mqtt->requests[i].count >> 15 != unsubscribe))
-        i++;
-    return i;
-}
-
-static unsigned on_suback(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                          struct th_mqtt_event *event)
-{
-    const struct th_mqtt_version *version = mqtt->config->version;
-    bool subscribe = first == TH_SUBACK;
     struct th_mqtt_ack *ack = &event->u.ack;
-    *ack = (struct th_mqtt_ack){.id = th_read_u16(reader)};
-    if (version->read != NULL) {
-        unsigned step = version->read(mqtt, reader, (enum th_place)(first >> 4), &ack->properties);
-        if (step != TH_STEP_ON)
-            return step;
+    size_t at = 0;
+    ack->id = mqtt->rx_id;
+    while (mqtt->requests[at].id != ack->id || mqtt->requests[at].count >> 15 != unsubscribe) {
+        if (++at == TH_MQTT_REQUESTS_MAX)
+            return TH_VALUE(ack_unknown_id, TH_PROTOCOL_ERROR, TH_STEP_ON);
     }
-    ack->codes = th_read(reader, th_read_left(reader));
-    if (reader->failed)
-        return TH_MALFORMED;
-    size_t at = request_of(mqtt, first, ack->id);
-    if (at == TH_MQTT_REQUESTS_MAX)
-        return TH_VALUE(ack_unknown_id, TH_PROTOCOL_ERROR, TH_STEP_ON);
-    if (!codes_valid(mqtt, first, ack->codes) || ack->id == 0)
-        return TH_PROTOCOL_ERROR;
     size_t count = mqtt->requests[at].count & 0x7FFF;
-    if (!subscribe && version->read == NULL)
+    if (unsubscribe && mqtt->config->version->packet == NULL)
         count = 0;
-    if (TH_RULE(suback_count, TH_RULE(unsuback_count, ack->codes.len != count)))
+    if (!codes_valid(mqtt, ack->codes) ||
+        TH_RULE(suback_count, TH_RULE(unsuback_count, ack->codes.len != count)))
         return TH_PROTOCOL_ERROR;
     if (TH_WRONG(suback_order, true))
         ack->codes.at++;
     mqtt->requests[at].id = 0;
-    event->kind = subscribe ? TH_MQTT_EVENT_SUBSCRIBED : TH_MQTT_EVENT_UNSUBSCRIBED;
+    event->kind = unsubscribe ? TH_MQTT_EVENT_UNSUBSCRIBED : TH_MQTT_EVENT_SUBSCRIBED;
     return TH_STEP_EVENT;
 }
 
 /* ---- one packet ---- */
 
-static unsigned on_pingresp(struct th_mqtt *mqtt, size_t len)
+static unsigned on_pingresp(struct th_mqtt *mqtt)
 {
-    if (TH_RULE(packet_length, len > 0))
-        return TH_MALFORMED;
-    mqtt->pinged = false;
+    mqtt->awaited = TH_OK;
     if (TH_WRONG(session_while_connected, true))
         mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
     return TH_STEP_ON;
 }
 
-static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_span body,
+/* All of it is read: what follows from it. */
+static unsigned act_on(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_event *event)
+{
+    switch (first & 0xF0) {
+    case TH_PINGRESP: return on_pingresp(mqtt);
+    case TH_CONNACK: return th_mqtt_on_connack(mqtt, event);
+    default: break;
+    }
+    if (TH_RULE(packet_id_zero, mqtt->rx_id == 0))
+        return TH_PROTOCOL_ERROR;
+    switch (first & 0xF0) {
+    case TH_SUBACK:
+    case TH_UNSUBACK: return on_suback(mqtt, (first & 0xF0) == TH_UNSUBACK, event);
+    case TH_PUBREL & 0xF0: return on_pubrel(mqtt);
+    default: return on_answer(mqtt, first, event);
+    }
+}
+
+static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
                          struct th_mqtt_event *event)
 {
-    struct th_reader reader = th_reader_of(body);
-    if (first >> 4 == TH_PUBLISH >> 4)
-        return on_publish(mqtt, first, &reader, event);
-    switch (first) {
-    case TH_CONNACK: return th_mqtt_on_connack(mqtt, &reader, event);
-    case TH_PUBACK:
-    case TH_PUBREC:
-    case TH_PUBREL:
-    case TH_PUBCOMP: return on_ack(mqtt, first, &reader, event);
-    case TH_SUBACK:
-    case TH_UNSUBACK: return on_suback(mqtt, first, &reader, event);
-    case TH_PINGRESP: return on_pingresp(mqtt, body.len);
-    default:
-        if (TH_WRONG(packet_type_reserved, first < 0x10 || first >= 0xF0) ||
-            TH_WRONG(packet_type_direction, first >= 0x10) ||
-            TH_WRONG(fixed_flags_received, (first & 0x0F) != 0))
-            return TH_STEP_ON;
-        return mqtt->config->version->other(mqtt, first, &reader, event);
-    }
+    const struct th_mqtt_version *version = mqtt->config->version;
+    unsigned type = first >> 4;
+    unsigned step;
+    memset(event, 0, sizeof *event);
+    if (type == TH_PUBLISH >> 4)
+        return on_publish(mqtt, first, reader, event);
+    if ((version->packets >> type & 1) == 0 &&
+        (TH_WRONG(packet_type_reserved, true) || TH_WRONG(packet_type_direction, true)))
+        return TH_STEP_ON;
+    if (type < TH_PINGRESP >> 4)
+        mqtt->rx_id = th_read_u16(reader);
+    step = type == TH_CONNACK >> 4 ? th_mqtt_judge_connack(mqtt) : TH_STEP_ON;
+    if (step != TH_STEP_ON)
+        return step;
+    if (version->packet != NULL)
+        step = version->packet(mqtt, first, reader, event);
+    if (type == TH_SUBACK >> 4 || type == TH_UNSUBACK >> 4)
+        th_read(reader, th_read_left(reader), &event->u.ack.codes);
+    if (reader->failed || TH_RULE(packet_length, th_read_left(reader) > 0))
+        return TH_MALFORMED;
+    return step == TH_STEP_ON ? act_on(mqtt, first, event) : step;
 }
 
 /* What the fixed header alone shows to be wrong. */
 static unsigned check_header(const struct th_mqtt *mqtt, uint8_t first, uint32_t len)
 {
-    /* By packet type: the flags it must have, 0xFF where a broker must not send it. PUBLISH is
-     * looked at on its own. */
-    static const uint8_t flags[16] = {0xFF, 0xFF, 0,    0, 0,    0, 2, 0,
-                                      0xFF, 0,    0xFF, 0, 0xFF, 0, 0, 0};
-    uint8_t type = first >> 4;
-    if (TH_RULE(packet_too_large_received, mqtt->config->maximum_packet_size > 0 &&
-                                               th_mqtt_is_5(mqtt) &&
-                                               len > mqtt->config->maximum_packet_size))
+    /* The types whose flags are 2. */
+    const unsigned two =
+        1u << (TH_PUBREL >> 4) | 1u << (TH_SUBSCRIBE >> 4) | 1u << (TH_UNSUBSCRIBE >> 4);
+    unsigned type = first >> 4;
+    unsigned expected = 1u << (TH_CONNACK >> 4) | 1u << (TH_AUTH >> 4);
+    if (TH_RULE(packet_too_large_received, len > mqtt->inbound_largest))
         return TH_BROKEN(TH_ERR_MQTT_PACKET_TOO_LARGE);
-    if (type == TH_PUBLISH >> 4)
-        return mqtt->state == TH_MQTT_CONNECTED ? TH_STEP_ON : TH_PROTOCOL_ERROR;
-    bool ours = flags[type] == 0xFF || (type >= 14 && mqtt->config->version->other == NULL);
-    if (TH_RULE(packet_type_reserved, TH_RULE(packet_type_direction, ours)))
-        return type == 0 ? TH_MALFORMED : TH_PROTOCOL_ERROR;
-    bool wrong = !ours && (first & 0x0F) != flags[type];
+    bool wrong = type != TH_PUBLISH >> 4 && (first & 0x0F) != (two >> type & 1) << 1;
     if (TH_RULE(fixed_flags_received, TH_RULE(disconnect_flags, TH_RULE(auth_flags, wrong))))
         return TH_MALFORMED;
-    bool early = mqtt->state != TH_MQTT_CONNECTED && first != TH_CONNACK && first != TH_AUTH;
-    if (TH_RULE(connack_first, TH_RULE(disconnect_before_connack, early)))
-        return TH_PROTOCOL_ERROR;
+    if (mqtt->state == TH_MQTT_CONNECTED)
+        expected = ~(1u << (TH_CONNACK >> 4));
+    expected &= mqtt->config->version->packets;
+    bool unexpected = (expected >> type & 1) == 0;
+    if (TH_RULE(connack_first, TH_RULE(connack_once, TH_RULE(disconnect_before_connack,
+                                                             TH_RULE(packet_type_reserved,
+                                                                     TH_RULE(packet_type_direction,
+                                                                             unexpected))))))
+        return type == 0 ? TH_MALFORMED : TH_PROTOCOL_ERROR;
     return TH_STEP_ON;
 }
 
@@ -321,8 +281,8 @@ bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want)
     return mqtt->rx_have >= want;
 }
 
-/* Reads the remaining length at `at`, of which `have` bytes are there. Returns the length of the
- * fixed header, 0 while it is incomplete, 6 when it has too many bytes. */
+/* Where the fixed header at `at` ends, and what its remaining length says; more than 5 when that
+ * has too many bytes, 0 while more than `have` are needed. */
 static uint32_t read_header(const uint8_t *at, size_t have, uint32_t *body_len)
 {
     uint32_t value = 0;
@@ -343,13 +303,14 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     const struct th_mqtt_config *config = mqtt->config;
     const uint8_t *at = mqtt->rx_at;
     size_t there = (size_t)(mqtt->rx_end - at);
-    uint32_t len = 0;
+    uint32_t header = 0, len = 0;
     if (mqtt->rx_mode != TH_RX_PACKET)
         return config->large->receive(mqtt, event);
-    uint32_t header = read_header(at, there, &len);
-    /* A whole packet that fits is read where it lies. */
-    bool whole = mqtt->rx_have == 0 && header != 0 && header + len <= there &&
-                 header + len <= config->rx_room;
+    /* On a large machine a whole packet that fits is read where it lies. A small one saves the
+     * code. */
+    if (TH_FAST && mqtt->rx_have == 0)
+        header = read_header(at, there, &len);
+    bool whole = header != 0 && header + len <= there && header + len <= config->rx_room;
     if (!whole) {
         at = config->rx;
         header = 0;
@@ -376,5 +337,6 @@ unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
             return TH_STEP_WAIT;
         mqtt->rx_have = 0;
     }
-    return dispatch(mqtt, at[0], th_span_of(at + header, len), event);
+    struct th_reader reader = {at + header, at + header + len, false};
+    return dispatch(mqtt, at[0], &reader, event);
 }

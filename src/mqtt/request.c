@@ -4,74 +4,65 @@
 
 #include "mqtt/core.h"
 
-struct request {
-    struct th_body body;
-    const struct th_mqtt_filter *filters;
-    uint16_t count;
-    bool subscribe;
-};
-
-static uint8_t options(const struct th_mqtt_filter *filter)
+static bool is_subscribe(const struct th_body *body)
 {
-    unsigned options = (unsigned)filter->qos | (filter->no_local ? 4u : 0) |
-                       (filter->retain_as_published ? 8u : 0) |
-                       (unsigned)filter->retain_handling << 4;
-    return (uint8_t)TH_VALUE(subscribe_options_reserved, options, options | 0xC0);
+    return (body->first & 0xF0) == (TH_SUBSCRIBE & 0xF0);
+}
+
+static unsigned options(const struct th_mqtt_filter *filter)
+{
+    return (unsigned)filter->qos | (filter->no_local ? 4u : 0) |
+           (filter->retain_as_published ? 8u : 0) | (unsigned)filter->retain_handling << 4;
 }
 
 static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
                           const struct th_body *body)
 {
-    const struct request *request = (const struct request *)(const void *)body;
+    const struct th_request *request = (const struct th_request *)(const void *)body;
+    const struct th_mqtt_filter *filter = request->filters;
     th_write_u16(writer, body->id);
     th_mqtt_write_properties(writer, mqtt, body);
-    for (uint16_t i = 0; i < request->count; i++) {
-        th_write_text(writer, request->filters[i].filter);
-        if (request->subscribe)
-            th_write_u8(writer, options(&request->filters[i]));
+    for (uint16_t left = request->count; left > 0; left--, filter++) {
+        th_write_text(writer, filter->filter);
+        if (is_subscribe(body))
+            th_write_u8(writer, (uint8_t)TH_VALUE(subscribe_options_reserved, options(filter),
+                                                  options(filter) | 0xC0));
     }
 }
 
 /* 3.1.1 knows no option but QoS. At QoS 2 we must be able to remember identifiers. */
 static enum th_error check_options(const struct th_mqtt *mqtt, const struct th_mqtt_filter *filter)
 {
-    if (TH_RULE(subscribe_options_value,
-                filter->qos > TH_MQTT_QOS2 ||
-                    filter->retain_handling > TH_MQTT_RETAINED_DO_NOT_SEND) ||
-        (options(filter) > TH_MQTT_QOS2 && !th_mqtt_is_5(mqtt)))
+    unsigned most = th_mqtt_is_5(mqtt) ? 0x2E : TH_MQTT_QOS2;
+    if (TH_RULE(subscribe_options_value, filter->qos > TH_MQTT_QOS2 || options(filter) > most))
         return TH_ERR_INVALID;
     return filter->qos == TH_MQTT_QOS2 && mqtt->config->outbox.ops == NULL ? TH_ERR_NO_OUTBOX
                                                                            : TH_OK;
 }
 
-static enum th_error check_request(const struct th_mqtt *mqtt, const struct request *request)
+static enum th_error check_filters(const struct th_mqtt *mqtt, const struct th_request *request)
 {
-    const struct th_mqtt_version *version = mqtt->config->version;
+    const struct th_mqtt_filter *filter = request->filters;
     enum th_error error = TH_OK;
     if (TH_RULE(subscribe_empty, TH_RULE(unsubscribe_empty, request->count == 0)) ||
         request->count > 0x7FFF)
         return TH_ERR_INVALID;
-    for (uint16_t i = 0; i < request->count && error == TH_OK; i++) {
-        const struct th_mqtt_filter *filter = &request->filters[i];
+    for (uint16_t left = request->count; left > 0 && error == TH_OK; left--, filter++) {
         if (TH_RULE(subscribe_filter_utf8,
-                    TH_RULE(unsubscribe_filter_utf8, !th_topic_filter_valid(filter->filter))))
-            return TH_ERR_INVALID;
-        if (request->subscribe)
+                    TH_RULE(unsubscribe_filter_utf8, !th_mqtt_filter_valid(filter->filter))))
+            error = TH_ERR_INVALID;
+        else if (is_subscribe(&request->body))
             error = check_options(mqtt, filter);
     }
-    if (error == TH_OK && request->subscribe && version->subscribe != NULL)
-        error = version->subscribe(mqtt, request->filters, request->count, &request->body);
     return error;
 }
 
-static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_t *id)
+static enum th_error send(struct th_mqtt *mqtt, struct th_request *request, uint16_t *id)
 {
     size_t slot = 0;
-    if (!th_mqtt_properties_allowed(mqtt,
-                                    request->subscribe ? TH_PLACE_SUBSCRIBE : TH_PLACE_UNSUBSCRIBE,
-                                    request->body.properties, request->body.property_count))
-        return TH_ERR_INVALID;
-    enum th_error error = check_request(mqtt, request);
+    enum th_error error = check_filters(mqtt, request);
+    if (error == TH_OK)
+        error = th_mqtt_check(mqtt, &request->body);
     if (error != TH_OK)
         return error;
     if (TH_RULE(connect_first, TH_RULE(auth_holds_sending, mqtt->state != TH_MQTT_CONNECTED)))
@@ -81,16 +72,15 @@ static enum th_error send(struct th_mqtt *mqtt, struct request *request, uint16_
         return TH_ERR_AGAIN;
     while (slot < TH_MQTT_REQUESTS_MAX && mqtt->requests[slot].id != 0)
         slot++;
-    if (slot == TH_MQTT_REQUESTS_MAX)
-        return TH_ERR_QUOTA;
-    request->body.id = th_mqtt_new_id(mqtt);
+    if (slot < TH_MQTT_REQUESTS_MAX)
+        request->body.id = th_mqtt_new_id(mqtt);
     if (request->body.id == 0)
         return TH_ERR_QUOTA;
     error = th_mqtt_send(mqtt, &request->body);
     if (error != TH_OK)
         return error;
     mqtt->requests[slot].id = request->body.id;
-    mqtt->requests[slot].count = request->count | (request->subscribe ? 0 : 0x8000);
+    mqtt->requests[slot].count = request->count | (is_subscribe(&request->body) ? 0 : 0x8000);
     if (id != NULL)
         *id = request->body.id;
     return TH_OK;
@@ -100,13 +90,12 @@ enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filte
                                 uint16_t count, const struct th_mqtt_property *properties,
                                 uint8_t property_count, uint16_t *id)
 {
-    struct request request = {.body = {.write = write_request,
-                                       .properties = properties,
-                                       .property_count = property_count,
-                                       .first = TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
-                              .filters = filters,
-                              .count = count,
-                              .subscribe = true};
+    struct th_request request = {.body = {.write = write_request,
+                                          .properties = properties,
+                                          .property_count = property_count,
+                                          .first = TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
+                                 .filters = filters,
+                                 .count = count};
     return send(mqtt, &request, id);
 }
 
@@ -114,11 +103,12 @@ enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_mqtt_fil
                                   uint16_t count, const struct th_mqtt_property *properties,
                                   uint8_t property_count, uint16_t *id)
 {
-    struct request request = {.body = {.write = write_request,
-                                       .properties = properties,
-                                       .property_count = property_count,
-                                       .first = TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
-                              .filters = filters,
-                              .count = count};
+    struct th_request request = {
+        .body = {.write = write_request,
+                 .properties = properties,
+                 .property_count = property_count,
+                 .first = TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
+        .filters = filters,
+        .count = count};
     return send(mqtt, &request, id);
 }

@@ -11,11 +11,12 @@ void th_mqtt_write_properties(struct th_writer *writer, const struct th_mqtt *mq
         version->write(writer, mqtt, body);
 }
 
-bool th_mqtt_properties_allowed(const struct th_mqtt *mqtt, enum th_place place,
-                                const struct th_mqtt_property *at, uint8_t count)
+enum th_error th_mqtt_check(const struct th_mqtt *mqtt, const struct th_body *body)
 {
     const struct th_mqtt_version *version = mqtt->config->version;
-    return count == 0 || (version->allowed != NULL && version->allowed(mqtt, place, at, count));
+    if (version->check != NULL)
+        return version->check(mqtt, body);
+    return body->property_count == 0 ? TH_OK : TH_ERR_INVALID;
 }
 
 /* ---- whole packets ---- */
@@ -31,12 +32,17 @@ uint32_t th_mqtt_write_packet(struct th_writer *writer, const struct th_mqtt *mq
     return writer->total;
 }
 
-/* Behind the longest remaining length stand five bytes more. */
-uint32_t th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body)
+enum th_error th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *body, uint32_t *len)
 {
     struct th_writer count = {0};
-    uint32_t len = th_mqtt_write_packet(&count, mqtt, body);
-    return TH_RULE(remaining_length_max, len > TH_REMAINING_MAX + 5) ? 0 : len;
+    enum th_error error = th_mqtt_check(mqtt, body);
+    if (error != TH_OK)
+        return error;
+    *len = th_mqtt_write_packet(&count, mqtt, body);
+    return TH_RULE(remaining_length_max,
+                   TH_RULE(packet_too_large_sent, *len > mqtt->limits.maximum_packet_size))
+               ? TH_ERR_TOO_LARGE
+               : TH_OK;
 }
 
 enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
@@ -44,8 +50,8 @@ enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
     if ((mqtt->todo & TH_TODO_PART) != 0)
         return TH_ERR_AGAIN;
     /* The stream may work only while it shows nothing of which an event told: that may be what is
-     * being published. */
-    if (th_mqtt_room(mqtt) < len && mqtt->rx_at == mqtt->rx_base)
+     * being published. Small machines move what they show into config->rx. */
+    if (th_mqtt_room(mqtt) < len && (!TH_FAST || mqtt->rx_at == mqtt->rx_base))
         th_mqtt_service(mqtt);
     if (th_mqtt_room(mqtt) >= len)
         return TH_OK;
@@ -63,10 +69,10 @@ uint32_t th_mqtt_put(struct th_mqtt *mqtt, const struct th_body *body, uint32_t 
 
 enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
 {
-    uint32_t len = th_mqtt_measure(mqtt, body);
-    if (len == 0 || TH_RULE(packet_too_large_sent, len > mqtt->limits.maximum_packet_size))
-        return TH_ERR_TOO_LARGE;
-    enum th_error error = th_mqtt_make_room(mqtt, len);
+    uint32_t len;
+    enum th_error error = th_mqtt_measure(mqtt, body, &len);
+    if (error == TH_OK)
+        error = th_mqtt_make_room(mqtt, len);
     if (error == TH_OK)
         th_mqtt_put_whole(mqtt, body);
     return error;
@@ -81,11 +87,7 @@ static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
 /* CONNECT may be larger than the stream's room: it leaves window by window. */
 static unsigned send_connect(struct th_mqtt *mqtt)
 {
-    const struct th_mqtt_config *config = mqtt->config;
-    const struct th_body body = {.write = th_mqtt_write_connect,
-                                 .properties = config->properties,
-                                 .property_count = config->property_count,
-                                 .first = TH_CONNECT};
+    const struct th_body body = th_mqtt_connect_body(mqtt->config);
     if (th_mqtt_put(mqtt, &body, &mqtt->out_at) > mqtt->out_at)
         return blocked(mqtt, TH_STEP_ON);
     mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
@@ -111,7 +113,8 @@ static bool send_ack(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t r
 
 bool th_mqtt_send_owed(struct th_mqtt *mqtt)
 {
-    if (!send_ack(mqtt, mqtt->owed, mqtt->owed_id, mqtt->owed_reason))
+    if (!send_ack(mqtt, mqtt->owed, TH_VALUE(ack_same_id, mqtt->rx_id, mqtt->rx_id + 1),
+                  mqtt->owed_reason))
         return false;
     mqtt->todo &= (uint8_t)~TH_TODO_OWED;
     /* PUBACK and PUBCOMP give back the broker's quota, but not before they have left. */
@@ -162,6 +165,7 @@ static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 void th_mqtt_pump(struct th_mqtt *mqtt)
 {
     mqtt->todo |= TH_TODO_PUMP;
+    mqtt->more = true;
     mqtt->cursor = 0;
 }
 
@@ -177,18 +181,6 @@ static unsigned give_up(struct th_mqtt *mqtt, uint16_t id, uint8_t reason,
     return TH_STEP_EVENT;
 }
 
-/* Why this broker does not take a record that was stored before it was known; 0 when it does. */
-static uint8_t refusal(const struct th_mqtt *mqtt, const struct th_outbox_entry *entry)
-{
-    const struct th_outbox *outbox = &mqtt->config->outbox;
-    const struct th_mqtt_version *version = mqtt->config->version;
-    uint8_t first = 0;
-    if (version->refuses == NULL)
-        return 0;
-    outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1);
-    return version->refuses(mqtt, first, mqtt->out_total);
-}
-
 static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *entry,
                             struct th_mqtt_event *event)
 {
@@ -200,7 +192,8 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
     mqtt->out_total = entry->len;
     if (mqtt->out_publish != NULL)
         mqtt->out_total += mqtt->out_publish->source->len;
-    uint8_t reason = refusal(mqtt, entry);
+    const struct th_mqtt_version *version = mqtt->config->version;
+    uint8_t reason = version->refuses != NULL ? version->refuses(mqtt, entry) : 0;
     if (reason != 0)
         return give_up(mqtt, entry->id, reason, event);
     bool repeat = entry->state == TH_OUTBOX_PUBLISHED && mqtt->present;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mqtt/core.h"
 
-/* A call to th_mqtt_next() lets the stream work at most so often; then the caller has its turn. */
-#define SERVICES_MAX 16
-
 void th_mqtt_failed(struct th_failure *out, enum th_error error, uint8_t reason_code)
 {
     memset(out, 0, sizeof *out);
@@ -55,7 +52,12 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
     mqtt->now_ms = mqtt->sent_ms = mqtt->heard_ms = mqtt->since_ms = now_ms;
     mqtt->state = TH_MQTT_CONNECTING;
     mqtt->todo = TH_TODO_CONNECT;
-    *limits = (struct th_mqtt_limits){UINT32_MAX, UINT32_MAX, 0, 0, 0, 2, true, true, true, true};
+    mqtt->awaited = TH_ERR_CONNACK_TIMEOUT;
+    mqtt->more = true;
+    mqtt->inbound_largest = UINT32_MAX;
+    mqtt->inbound_maximum = UINT16_MAX;
+    *limits =
+        (struct th_mqtt_limits){TH_MQTT_PACKET_MAX, UINT32_MAX, 0, 0, 0, 2, true, true, true, true};
     limits->receive_maximum = config->inflight_maximum;
     if (limits->receive_maximum == 0)
         limits->receive_maximum =
@@ -63,13 +65,11 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
     if (config->keep_alive_s != TH_MQTT_KEEP_ALIVE_OFF)
         limits->keep_alive_s =
             config->keep_alive_s > 0 ? config->keep_alive_s : TH_MQTT_KEEP_ALIVE_DEFAULT_S;
-    mqtt->inbound_maximum = UINT16_MAX;
-    if (version->receive_maximum != NULL) {
-        mqtt->inbound_maximum = version->receive_maximum(config);
-        limits->session_expiry_s = config->session_expiry_s;
-    }
+    if (version->begin != NULL)
+        version->begin(mqtt);
     if (TH_FAST_PACKETS)
-        mqtt->inbound_whole = th_mqtt_fast_largest(mqtt);
+        mqtt->inbound_whole = mqtt->inbound_largest < config->rx_room ? mqtt->inbound_largest
+                                                                      : (uint32_t)config->rx_room;
     return TH_OK;
 }
 
@@ -77,6 +77,7 @@ void th_mqtt_abandon(struct th_mqtt *mqtt)
 {
     mqtt->state = TH_MQTT_IDLE;
     mqtt->todo = 0;
+    mqtt->limits.maximum_packet_size = TH_MQTT_PACKET_MAX;
 }
 
 enum th_mqtt_state th_mqtt_state(const struct th_mqtt *mqtt)
@@ -92,58 +93,54 @@ uint16_t th_mqtt_pending(const struct th_mqtt *mqtt)
 
 /* ---- time ---- */
 
+#define NEVER 0xFF /* no error has this number */
+
 /* Silence counts, not the missing PINGRESP alone: behind a large message it may be long on its
  * way. Asking after silence as well as after sending nothing [MQTT-3.1.2-20] notices a half-open
- * connection that we keep sending into. `*late` is what it means when that time comes: the end for
- * one of these reasons, or TH_OK: a ping. False when there is nothing to wait for. */
-static bool next_due(const struct th_mqtt *mqtt, uint32_t *due, enum th_error *late)
+ * connection that we keep sending into. Returns what it means when `*due` comes: the end for one of
+ * these reasons, or TH_OK: a ping. NEVER when there is nothing to wait for. */
+static uint8_t next_due(const struct th_mqtt *mqtt, uint32_t *due)
 {
     uint32_t answer_ms = mqtt->config->answer_timeout_ms;
-    uint32_t keep_alive_ms = TH_VALUE(keepalive_zero, mqtt->limits.keep_alive_s, 1) * 1000u;
+    uint32_t wait_ms = TH_VALUE(keepalive_zero, mqtt->limits.keep_alive_s, 1) * 1000u;
+    uint32_t from_ms = mqtt->sent_ms;
+    uint8_t late = mqtt->awaited;
     if (answer_ms == 0)
         answer_ms = TH_MQTT_ANSWER_TIMEOUT_MS;
-    *due = mqtt->since_ms + answer_ms;
-    *late = TH_ERR_CONNACK_TIMEOUT;
-    if (mqtt->state == TH_MQTT_CLOSING)
-        *late = TH_ERR_KEEP_ALIVE_WRITE;
-    if (mqtt->state != TH_MQTT_CONNECTED)
-        return true;
-    if (mqtt->pinged) {
-        if (th_time_reached(mqtt->heard_ms, mqtt->since_ms))
-            *due = mqtt->heard_ms + answer_ms;
-        *late = TH_ERR_KEEP_ALIVE_TIMEOUT;
-        return true;
-    }
-    *due = mqtt->sent_ms + keep_alive_ms;
-    *late = TH_OK;
-    if (th_mqtt_room(mqtt) < 2 || (mqtt->todo & TH_TODO_PART) != 0) {
+    if (late != TH_OK) {
+        wait_ms = answer_ms;
+        from_ms = mqtt->since_ms;
+        if (late == TH_ERR_KEEP_ALIVE_TIMEOUT && th_time_reached(mqtt->heard_ms, from_ms))
+            from_ms = mqtt->heard_ms;
+    } else if (wait_ms == 0) {
+        late = NEVER;
+    } else if (th_mqtt_room(mqtt) < 2 || (mqtt->todo & TH_TODO_PART) != 0) {
         /* A connection that takes nothing more is given up. */
-        *due += answer_ms;
-        *late = TH_ERR_KEEP_ALIVE_WRITE;
-    } else if (th_time_reached(mqtt->sent_ms, mqtt->heard_ms)) {
-        *due = mqtt->heard_ms + keep_alive_ms;
+        late = TH_ERR_KEEP_ALIVE_WRITE;
+        wait_ms += answer_ms;
+    } else if (th_time_reached(from_ms, mqtt->heard_ms)) {
+        from_ms = mqtt->heard_ms;
     }
-    return keep_alive_ms > 0;
+    *due = from_ms + wait_ms;
+    return late;
 }
 
 uint32_t th_mqtt_deadline(const struct th_mqtt *mqtt, uint32_t now_ms)
 {
     uint32_t due;
-    enum th_error late;
     if (mqtt->state == TH_MQTT_IDLE)
         return TH_FOREVER;
-    /* Not yet begun, or something to do. A stream without room is neither: it waits for the peer.
-     */
-    if (mqtt->tx_largest == 0 || mqtt->tx_at != mqtt->tx_base || mqtt->more)
+    /* A stream without room is nothing to do: it waits for the peer. */
+    if (mqtt->tx_at != mqtt->tx_base || mqtt->more)
         return 0;
-    return next_due(mqtt, &due, &late) ? th_time_until(now_ms, due) : TH_FOREVER;
+    return next_due(mqtt, &due) != NEVER ? th_time_until(now_ms, due) : TH_FOREVER;
 }
 
-static unsigned watch_clock(struct th_mqtt *mqtt)
+unsigned th_mqtt_watch_clock(struct th_mqtt *mqtt)
 {
     uint32_t due;
-    enum th_error late;
-    if (!next_due(mqtt, &due, &late) || !th_time_reached(mqtt->now_ms, due) ||
+    uint8_t late = next_due(mqtt, &due);
+    if (late == NEVER || !th_time_reached(mqtt->now_ms, due) ||
         TH_WRONG(connack_timeout, late == TH_ERR_CONNACK_TIMEOUT) ||
         TH_WRONG(pingresp_timeout, late == TH_ERR_KEEP_ALIVE_TIMEOUT))
         return TH_STEP_ON;
@@ -153,64 +150,46 @@ static unsigned watch_clock(struct th_mqtt *mqtt)
     *mqtt->tx_at++ = 0;
     if (TH_VALUE(keepalive_pingreq, false, true))
         mqtt->tx_at -= 2;
-    mqtt->pinged = true;
+    mqtt->awaited = TH_ERR_KEEP_ALIVE_TIMEOUT;
     mqtt->since_ms = mqtt->now_ms;
     return TH_STEP_ON;
 }
 
 /* ---- the end ---- */
 
-/* Tells a 5.0 broker why, where a whole packet can still be put. */
-static void tell_reason(struct th_mqtt *mqtt, struct th_failure *failure)
+bool th_mqtt_finish(struct th_mqtt *mqtt, enum th_mqtt_event_kind kind, bool orderly,
+                    struct th_mqtt_event *event)
 {
-    const struct th_mqtt_version *version = mqtt->config->version;
-    uint8_t reason = version->reason != NULL ? version->reason(failure->error) : 0;
-    if (reason == 0)
-        return;
-    failure->reason_code = reason;
-    if (mqtt->state == TH_MQTT_CLOSING || (mqtt->todo & (TH_TODO_PART | TH_TODO_CONNECT)) != 0 ||
-        th_mqtt_room(mqtt) < 3)
-        return;
-    *mqtt->tx_at++ = TH_DISCONNECT;
-    *mqtt->tx_at++ = 1;
-    *mqtt->tx_at++ = TH_VALUE(violation_reason, reason, 0x80);
-}
-
-static void finish(struct th_mqtt *mqtt, bool orderly)
-{
+    event->kind = kind;
     if (!TH_WRONG(disconnect_closes, mqtt->state == TH_MQTT_CLOSING) &&
         !TH_WRONG(violation_closes, mqtt->state != TH_MQTT_CLOSING))
         mqtt->stream.ops->close(mqtt->stream.ctx, orderly);
     th_mqtt_abandon(mqtt);
+    return true;
 }
 
-static bool end_broken(struct th_mqtt *mqtt, unsigned step, struct th_mqtt_event *event)
+bool th_mqtt_end_broken(struct th_mqtt *mqtt, unsigned step, struct th_mqtt_event *event)
 {
-    event->kind = TH_MQTT_EVENT_FAILED;
+    const struct th_mqtt_version *version = mqtt->config->version;
     if (step != TH_STEP_FAILED) {
         th_mqtt_failed(&event->u.failure, (enum th_error)step, TH_NO_REASON_CODE);
-        tell_reason(mqtt, &event->u.failure);
+        if (version->farewell != NULL)
+            version->farewell(mqtt, &event->u.failure);
         th_mqtt_service(mqtt);
     }
-    finish(mqtt, true);
-    return true;
+    return th_mqtt_finish(mqtt, TH_MQTT_EVENT_FAILED, true, event);
 }
 
 /* The stream ended or failed, and all it had received has been read. */
 static bool end_of_stream(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     bool connecting = mqtt->state == TH_MQTT_CONNECTING;
-    bool closing = mqtt->state == TH_MQTT_CLOSING;
-    event->kind = TH_MQTT_EVENT_FAILED;
     if (mqtt->stream_state == TH_STREAM_FAILED)
         mqtt->stream.ops->failure(mqtt->stream.ctx, &event->u.failure);
-    else if (closing)
-        event->kind = TH_MQTT_EVENT_CLOSED;
     else
         th_mqtt_failed(&event->u.failure, connecting ? TH_ERR_CONNACK_CLOSED : TH_ERR_MQTT_CLOSED,
                        TH_NO_REASON_CODE);
-    finish(mqtt, closing);
-    return true;
+    return th_mqtt_finish(mqtt, TH_MQTT_EVENT_FAILED, false, event);
 }
 
 /* ---- the loop ---- */
@@ -218,11 +197,6 @@ static bool end_of_stream(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 static unsigned step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     unsigned step = TH_STEP_ON;
-    if (mqtt->state == TH_MQTT_CLOSING) {
-        /* Nothing is answered any more [MQTT-3.14.4-2]. */
-        mqtt->rx_at = mqtt->rx_end;
-        return TH_STEP_WAIT;
-    }
     if (mqtt->todo != 0)
         step = th_mqtt_send_step(mqtt, event);
     return step == TH_STEP_ON ? th_mqtt_receive(mqtt, event) : step;
@@ -233,34 +207,28 @@ bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     mqtt->more = false;
     if (mqtt->state == TH_MQTT_IDLE)
         return false;
-    for (unsigned services = 0; services < SERVICES_MAX;) {
+    if (mqtt->closing != NULL)
+        return mqtt->closing(mqtt, event);
+    for (unsigned services = 0; services < TH_SERVICES_MAX;) {
         unsigned came = step(mqtt, event);
         if (came == TH_STEP_ON)
             continue;
         if (came == TH_STEP_EVENT)
             return true;
         if (came == TH_STEP_WAIT)
-            came = watch_clock(mqtt);
+            came = th_mqtt_watch_clock(mqtt);
         if (came != TH_STEP_ON)
-            return end_broken(mqtt, came, event);
+            return th_mqtt_end_broken(mqtt, came, event);
         size_t unread = (size_t)(mqtt->rx_end - mqtt->rx_at), room = th_mqtt_room(mqtt);
         th_mqtt_service(mqtt);
         services++;
-        bool all_left = th_mqtt_room(mqtt) == mqtt->tx_largest;
-        if (mqtt->state == TH_MQTT_CLOSING && all_left && mqtt->tx_largest > 0) {
-            event->kind = TH_MQTT_EVENT_CLOSED;
-            finish(mqtt, true);
-            return true;
-        }
+        size_t left = (size_t)(mqtt->rx_end - mqtt->rx_at);
+        bool ended = mqtt->stream_state > TH_STREAM_OPEN;
         /* Bytes that lie unread because an answer finds no room are no reason to go on: only the
          * peer can change that. */
-        bool heard = (size_t)(mqtt->rx_end - mqtt->rx_at) > unread;
         bool freed = mqtt->blocked && th_mqtt_room(mqtt) > room;
-        bool ended = mqtt->stream_state > TH_STREAM_OPEN;
-        bool unread_at_end = ended && mqtt->rx_at != mqtt->rx_end;
-        if (heard || unread_at_end || (freed && !ended))
-            continue;
-        return mqtt->stream_state > TH_STREAM_OPEN && end_of_stream(mqtt, event);
+        if (left <= unread && !(ended ? left > 0 : freed))
+            return ended && end_of_stream(mqtt, event);
     }
     mqtt->more = true;
     return false;

@@ -22,14 +22,15 @@ bool th_topic_name_valid(struct th_span name)
 /* '+' fills a whole level; '#' does too, and is the last one. */
 static bool wildcards_valid(struct th_span filter)
 {
-    uint8_t before = '/';
-    for (size_t i = 0; i < filter.len; i++) {
-        uint8_t byte = filter.at[i];
-        bool begins = before == '/';
-        if (TH_RULE(filter_plus, (byte == '+' && !begins) || (before == '+' && byte != '/')) ||
-            TH_RULE(filter_hash, (byte == '#' && !begins) || before == '#'))
+    const uint8_t *at = filter.at;
+    for (size_t left = filter.len; left > 0; left--, at++) {
+        if (*at != '+' && *at != '#')
+            continue;
+        bool begins = left == filter.len || at[-1] == '/';
+        bool ends = left == 1 || (*at == '+' && at[1] == '/');
+        if (!(begins && ends) && !TH_WRONG(filter_plus, *at == '+') &&
+            !TH_WRONG(filter_hash, *at == '#'))
             return false;
-        before = byte;
     }
     return true;
 }
@@ -41,20 +42,26 @@ bool th_mqtt_filter_shared(struct th_span filter)
     return filter.len >= share.len && memcmp(filter.at, share.at, share.len) == 0;
 }
 
-static bool share_valid(struct th_span filter)
+bool th_mqtt_share_valid(struct th_span filter)
 {
     size_t end = share.len;
     bool wild = false;
+    if (!th_mqtt_filter_shared(filter))
+        return true;
     for (; end < filter.len && filter.at[end] != '/'; end++)
         wild |= filter.at[end] == '+' || filter.at[end] == '#';
     return !TH_RULE(share_name_empty, end == share.len) &&
            !TH_RULE(share_name_characters, wild || end + 1 >= filter.len);
 }
 
+bool th_mqtt_filter_valid(struct th_span filter)
+{
+    return length_valid(filter) && th_utf8_check(filter, false) && wildcards_valid(filter);
+}
+
 bool th_topic_filter_valid(struct th_span filter)
 {
-    return length_valid(filter) && th_utf8_check(filter, false) && wildcards_valid(filter) &&
-           (!th_mqtt_filter_shared(filter) || share_valid(filter));
+    return th_mqtt_filter_valid(filter) && th_mqtt_share_valid(filter);
 }
 
 /* What stands behind "$share/<name>/". Empty when there is no second slash. */

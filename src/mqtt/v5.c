@@ -105,23 +105,18 @@ static unsigned read_properties(const struct th_mqtt *mqtt, struct th_reader *re
 }
 
 /* By default as many as find a place for their QoS 2 identifier. */
-static uint16_t receive_maximum(const struct th_mqtt_config *config)
+static void begin(struct th_mqtt *mqtt)
 {
+    const struct th_mqtt_config *config = mqtt->config;
     const struct th_outbox *outbox = &config->outbox;
     uint16_t maximum = config->receive_maximum;
     if (maximum == 0 && outbox->ops != NULL)
         maximum = outbox->ops->inbound_room(outbox->ctx);
-    return maximum > 0 ? maximum : UINT16_MAX;
-}
-
-/* A method is of no use without what takes its steps. */
-static bool allowed(const struct th_mqtt *mqtt, enum th_place place,
-                    const struct th_mqtt_property *at, uint8_t count)
-{
-    if (place == TH_PLACE_CONNECT && mqtt->config->auth == NULL &&
-        th_property_method(mqtt->config) != NULL)
-        return false;
-    return th_property_allowed(place, at, count);
+    if (maximum > 0)
+        mqtt->inbound_maximum = maximum;
+    if (config->maximum_packet_size > 0)
+        mqtt->inbound_largest = config->maximum_packet_size;
+    mqtt->limits.session_expiry_s = config->session_expiry_s;
 }
 
 static void write_own(struct th_writer *writer, enum th_mqtt_property_id id, uint32_t number)
@@ -168,10 +163,9 @@ static void write_properties(struct th_writer *writer, const struct th_mqtt *mqt
 
 /* ---- what the broker does not offer ---- */
 
-static uint8_t refuses(const struct th_mqtt *mqtt, uint8_t first, uint32_t len)
+/* The reason against a PUBLISH with that first byte; 0: none. */
+static uint8_t unwanted(const struct th_mqtt *mqtt, uint8_t first)
 {
-    if (TH_RULE(packet_too_large_sent, len > mqtt->limits.maximum_packet_size))
-        return 0x95;
     if (TH_RULE(maximum_qos_sent, (first >> 1 & 3) > mqtt->limits.maximum_qos))
         return 0x9B;
     return TH_RULE(retain_unavailable_sent, (first & 1) != 0 && !mqtt->limits.retain_available)
@@ -179,19 +173,32 @@ static uint8_t refuses(const struct th_mqtt *mqtt, uint8_t first, uint32_t len)
                : 0;
 }
 
+static uint8_t refuses(const struct th_mqtt *mqtt, const struct th_outbox_entry *entry)
+{
+    const struct th_outbox *outbox = &mqtt->config->outbox;
+    uint8_t first = 0;
+    if (TH_RULE(packet_too_large_sent, mqtt->out_total > mqtt->limits.maximum_packet_size))
+        return 0x95;
+    outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1);
+    return unwanted(mqtt, first);
+}
+
 static bool has_wildcard(struct th_span filter)
 {
     return memchr(filter.at, '+', filter.len) != NULL || memchr(filter.at, '#', filter.len) != NULL;
 }
 
-static enum th_error check_subscribe(const struct th_mqtt *mqtt,
-                                     const struct th_mqtt_filter *filters, uint16_t count,
-                                     const struct th_body *body)
+static enum th_error check_filters(const struct th_mqtt *mqtt, const struct th_body *body)
 {
-    for (uint16_t i = 0; i < count; i++) {
-        struct th_span name = filters[i].filter;
+    const struct th_request *request = (const struct th_request *)(const void *)body;
+    for (uint16_t i = 0; i < request->count; i++) {
+        struct th_span name = request->filters[i].filter;
         bool shared = th_mqtt_filter_shared(name);
-        if (TH_RULE(no_local_shared, shared && filters[i].no_local))
+        if (!th_mqtt_share_valid(name))
+            return TH_ERR_INVALID;
+        if (body->first == TH_UNSUBSCRIBE)
+            continue;
+        if (TH_RULE(no_local_shared, shared && request->filters[i].no_local))
             return TH_ERR_INVALID;
         if (TH_RULE(shared_unavailable_sent, shared && !mqtt->limits.shared_available) ||
             TH_RULE(wildcard_unavailable_sent,
@@ -206,7 +213,21 @@ static enum th_error check_subscribe(const struct th_mqtt *mqtt,
     return TH_OK;
 }
 
-/* ---- aliases ---- */
+/* A method is of no use without what takes its steps. */
+static enum th_error check(const struct th_mqtt *mqtt, const struct th_body *body)
+{
+    unsigned place = body->first >> 4;
+    if ((place == TH_PLACE_CONNECT && mqtt->config->auth == NULL &&
+         th_property_method(mqtt->config) != NULL) ||
+        !th_property_allowed((enum th_place)place, body->properties, body->property_count))
+        return TH_ERR_INVALID;
+    if (place == TH_PLACE_SUBSCRIBE || place == TH_PLACE_UNSUBSCRIBE)
+        return check_filters(mqtt, body);
+    bool unasked = place == TH_PLACE_PUBLISH && mqtt->state == TH_MQTT_CONNECTED;
+    return unasked && unwanted(mqtt, body->first) != 0 ? TH_ERR_NOT_ALLOWED : TH_OK;
+}
+
+/* ---- incoming packets ---- */
 
 static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
                            struct th_mqtt_message *message)
@@ -229,12 +250,14 @@ static unsigned on_message(struct th_mqtt *mqtt, struct th_reader *reader,
     return config->aliasing->resolve(config, alias, message);
 }
 
-/* ---- packets ---- */
-
-unsigned th_mqtt_read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_place place,
-                             struct th_reader *reader, struct th_mqtt_ack *out)
+/* The reason code and properties that acknowledgements, DISCONNECT and AUTH may leave out. */
+static unsigned read_reason(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                            struct th_mqtt_ack *out)
 {
+    enum th_place place = (enum th_place)(first >> 4);
     unsigned step = TH_STEP_ON;
+    if (first == TH_DISCONNECT)
+        place = TH_PLACE_DISCONNECT_IN;
     if (th_read_left(reader) > 0)
         out->reason_code = th_read_u8(reader);
     if (TH_VALUE(ack_short_form, TH_VALUE(disconnect_short_form, th_read_left(reader) > 0, true),
@@ -249,10 +272,19 @@ unsigned th_mqtt_read_reason(const struct th_mqtt *mqtt, uint8_t first, enum th_
     return code_valid(first, out->reason_code) || spared ? TH_STEP_ON : TH_PROTOCOL_ERROR;
 }
 
-static unsigned on_ack(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                       struct th_mqtt_ack *out)
+/* Properties, and the codes that follow. */
+static unsigned on_codes(const struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                         struct th_mqtt_ack *out)
 {
-    return th_mqtt_read_reason(mqtt, first, (enum th_place)(first >> 4), reader, out);
+    unsigned step = read_properties(mqtt, reader, (enum th_place)(first >> 4), &out->properties);
+    if (step != TH_STEP_ON || TH_WRONG(suback_code_reserved, first == TH_SUBACK) ||
+        TH_WRONG(unsuback_code_reserved, first == TH_UNSUBACK))
+        return step;
+    for (const uint8_t *at = reader->at; at != reader->end; at++) {
+        if (!code_valid(first, *at))
+            return TH_PROTOCOL_ERROR;
+    }
+    return TH_STEP_ON;
 }
 
 /* The end with the broker's own words. */
@@ -297,6 +329,8 @@ static void take_limits(struct th_mqtt *mqtt, struct th_span properties)
         mqtt->limits.receive_maximum++;
     if (mqtt->limits.receive_maximum > ours.receive_maximum)
         mqtt->limits.receive_maximum = ours.receive_maximum;
+    if (mqtt->limits.maximum_packet_size > ours.maximum_packet_size)
+        mqtt->limits.maximum_packet_size = ours.maximum_packet_size;
     if (TH_WRONG(server_keepalive, true))
         mqtt->limits.keep_alive_s = ours.keep_alive_s;
 }
@@ -310,10 +344,11 @@ static bool method_right(const struct th_mqtt *mqtt, struct th_span properties)
     return !th_mqtt_property_find(properties, TH_MQTT_AUTH_METHOD, &method);
 }
 
-static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader *reader,
+static unsigned on_connack(struct th_mqtt *mqtt, struct th_reader *reader,
                            struct th_mqtt_event *event)
 {
     const struct th_mqtt_config *config = mqtt->config;
+    uint8_t code = (uint8_t)mqtt->rx_id;
     struct th_mqtt_property property;
     struct th_span properties;
     unsigned step = read_properties(mqtt, reader, TH_PLACE_CONNACK, &properties);
@@ -327,7 +362,7 @@ static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader 
         return TH_PROTOCOL_ERROR;
     if (TH_RULE(connack_refusal_closes, code != 0))
         return refused(TH_ERR_CONNACK_REFUSED, code, properties, &event->u.failure);
-    event->u.connack = (struct th_mqtt_connack){.properties = properties};
+    event->u.connack.properties = properties;
     take_limits(mqtt, properties);
     if (th_mqtt_property_find(properties, TH_MQTT_ASSIGNED_CLIENT_ID, &property))
         event->u.connack.client_id = TH_VALUE(assigned_client_id, property.text, TH_SPAN(""));
@@ -340,44 +375,64 @@ static unsigned on_connack(struct th_mqtt *mqtt, uint8_t code, struct th_reader 
     return TH_STEP_ON;
 }
 
-static unsigned on_disconnect(struct th_mqtt *mqtt, struct th_reader *reader,
-                              struct th_mqtt_event *event)
+static unsigned on_disconnect(const struct th_mqtt_ack *said, struct th_mqtt_event *event)
 {
-    struct th_mqtt_ack ack = {.id = 0};
-    unsigned step = th_mqtt_read_reason(mqtt, TH_DISCONNECT, TH_PLACE_DISCONNECT_IN, reader, &ack);
-    if (step != TH_STEP_ON)
-        return step;
-    if (reader->failed || th_read_left(reader) > 0)
-        return TH_MALFORMED;
-    step =
-        refused(TH_ERR_MQTT_SERVER_DISCONNECT, ack.reason_code, ack.properties, &event->u.failure);
+    unsigned step = refused(TH_ERR_MQTT_SERVER_DISCONNECT, said->reason_code, said->properties,
+                            &event->u.failure);
     return TH_VALUE(disconnect_received_closes, TH_VALUE(reauth_failure_closes, step, TH_STEP_ON),
                     TH_STEP_ON);
 }
 
-/* DISCONNECT or AUTH. */
-static unsigned on_other(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
-                         struct th_mqtt_event *event)
+static unsigned on_packet(struct th_mqtt *mqtt, uint8_t first, struct th_reader *reader,
+                          struct th_mqtt_event *event)
 {
+    switch (first & 0xF0) {
+    case TH_CONNACK: return on_connack(mqtt, reader, event);
+    case TH_PUBLISH: return on_message(mqtt, reader, &event->u.message);
+    case TH_SUBACK:
+    case TH_UNSUBACK: return on_codes(mqtt, first, reader, &event->u.ack);
+    case TH_PINGRESP: return TH_STEP_ON;
+    default: break;
+    }
+    /* Its own struct: DISCONNECT becomes a failure, which lies in the same place. */
+    struct th_mqtt_ack said = {.id = 0};
+    unsigned step = read_reason(mqtt, first, reader, &said);
+    if (step != TH_STEP_ON)
+        return step;
+    if (first == TH_DISCONNECT)
+        return on_disconnect(&said, event);
+    event->u.ack = said;
     if (first != TH_AUTH)
-        return on_disconnect(mqtt, reader, event);
-    return mqtt->config->auth != NULL ? mqtt->config->auth->receive(mqtt, reader, event)
+        return TH_STEP_ON;
+    return mqtt->config->auth != NULL ? mqtt->config->auth->receive(mqtt, event)
                                       : TH_PROTOCOL_ERROR;
+}
+
+static void farewell(struct th_mqtt *mqtt, struct th_failure *failure)
+{
+    uint8_t reason = reason_for(failure->error);
+    if (reason == 0)
+        return;
+    failure->reason_code = reason;
+    if (mqtt->state == TH_MQTT_CLOSING || (mqtt->todo & (TH_TODO_PART | TH_TODO_CONNECT)) != 0 ||
+        th_mqtt_room(mqtt) < 3)
+        return;
+    *mqtt->tx_at++ = TH_DISCONNECT;
+    *mqtt->tx_at++ = 1;
+    *mqtt->tx_at++ = TH_VALUE(violation_reason, reason, 0x80);
 }
 
 const struct th_mqtt_version th_mqtt_v5 = {
     .level = 5,
+    .packets = 1u << (TH_CONNACK >> 4) | 1u << (TH_PUBLISH >> 4) | 1u << (TH_PUBACK >> 4) |
+               1u << (TH_PUBREC >> 4) | 1u << (TH_PUBREL >> 4) | 1u << (TH_PUBCOMP >> 4) |
+               1u << (TH_SUBACK >> 4) | 1u << (TH_UNSUBACK >> 4) | 1u << (TH_PINGRESP >> 4) |
+               1u << (TH_DISCONNECT >> 4) | 1u << (TH_AUTH >> 4),
     .inflight_maximum = UINT16_MAX,
-    .receive_maximum = receive_maximum,
-    .allowed = allowed,
+    .begin = begin,
+    .check = check,
     .write = write_properties,
-    .read = read_properties,
-    .ack = on_ack,
-    .code = code_valid,
-    .message = on_message,
-    .connack = on_connack,
+    .packet = on_packet,
     .refuses = refuses,
-    .subscribe = check_subscribe,
-    .reason = reason_for,
-    .other = on_other,
+    .farewell = farewell,
 };

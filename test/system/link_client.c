@@ -525,6 +525,7 @@ static void set_up(void)
     me.session.rx = me.rx;
     me.session.rx_room = sizeof me.rx;
     me.session.large = &th_mqtt_large;
+    me.session.fields = &th_mqtt_connect_fields;
     enum th_error error = th_mqtt_init(&me.mqtt, &me.session);
     if (error == TH_OK)
         error = th_link_init(&me.link, &me.config, &me.mqtt);

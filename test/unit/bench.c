@@ -81,6 +81,7 @@ static void fill(struct bench *bench, bool v5)
     bench->config.rx = bench->rx;
     bench->config.rx_room = sizeof bench->rx;
     bench->config.large = &th_mqtt_large;
+    bench->config.fields = &th_mqtt_connect_fields;
     bench->config.aliasing = &th_mqtt_aliasing;
     bench->config.auth = &th_mqtt_auth_steps;
     bench->config.outbox =

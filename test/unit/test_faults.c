@@ -237,7 +237,7 @@ static void on_event(struct world *world, const struct th_mqtt_event *event)
     switch (event->kind) {
     case TH_MQTT_EVENT_MESSAGE: {
         uint8_t id = event->u.message.payload.at[event->u.message.payload.len - 1];
-        world->delivered[id == 'x' ? world->mqtt.owed_id : id]++;
+        world->delivered[id == 'x' ? world->mqtt.rx_id : id]++;
         break;
     }
     case TH_MQTT_EVENT_PUBLISHED: world->done++; break;

@@ -323,6 +323,7 @@ static void a_connect_of_any_size_leaves_through_a_room_of_any_size(void **state
     const struct th_mqtt_config config = {.version = &th_mqtt_v5,
                                           .client_id = {large, 100},
                                           .clean_start = true,
+                                          .fields = &th_mqtt_connect_fields,
                                           .user_set = true,
                                           .password_set = true,
                                           .user = {large, sizeof large},

@@ -46,6 +46,7 @@ static void begin(struct world *world, const struct th_mqtt_version *version)
     sim_world_begin(&world->one, 1, 0, &sim_by_name, 1);
     world->will = (struct th_mqtt_will){.topic = TH_SPAN("d/status"), .payload = TH_SPAN("gone")};
     world->one.device.mqtt_config.will = &world->will;
+    world->one.device.mqtt_config.fields = &th_mqtt_connect_fields;
     world->one.device.mqtt_config.version = version;
     sim_device_init(&world->listener, world->one.sim, 2, &sim_by_name, 1);
     world->listener.on_event = on_event;
