@@ -84,21 +84,24 @@ static int show_help(void)
     return options_take(&usage, options, sizeof options / sizeof options[0], 1, argv, &rest);
 }
 
-/* The value behind argv[at], in it (--flag=VALUE) or as the next of `words` words; NULL: it is
- * another word. */
-static const char *value_of(const char *flag, int argc, char **argv, int at, int *words)
+/* True when argv[at] is that flag with a value, in it (--flag=VALUE) or as the second of `words`
+ * words; else it is one word. */
+static bool is_flag(const char *flag, int argc, char **argv, int at, const char **value, int *words)
 {
     size_t len = strlen(flag);
 
     *words = 1;
     if (strncmp(argv[at], flag, len) != 0)
-        return NULL;
-    if (argv[at][len] == '=')
-        return argv[at] + len + 1;
+        return false;
+    if (argv[at][len] == '=') {
+        *value = argv[at] + len + 1;
+        return true;
+    }
     if (argv[at][len] != '\0' || at + 1 >= argc)
-        return NULL;
+        return false;
+    *value = argv[at + 1];
     *words = 2;
-    return argv[at + 1];
+    return true;
 }
 
 static void note_board(struct run *run, const char *value)
@@ -120,11 +123,11 @@ static int hand_on(struct run *run, int words, char **argv)
 static int take(struct run *run, int argc, char **argv)
 {
     int code = OPTION_GO_ON, words;
+    const char *value;
 
     run->argv[run->argc++] = run->program;
     for (int i = 0; i < argc && code == OPTION_GO_ON; i += words) {
-        const char *value = value_of("--attach", argc, argv, i, &words);
-        if (value) {
+        if (is_flag("--attach", argc, argv, i, &value, &words)) {
             run->attach = value;
         } else if (strcmp(argv[i], "--help") == 0) {
             return show_help();
@@ -132,8 +135,7 @@ static int take(struct run *run, int argc, char **argv)
             run->pins = true;
         } else {
             run->json |= strcmp(argv[i], "--json") == 0;
-            value = value_of("--board", argc, argv, i, &words);
-            if (value)
+            if (is_flag("--board", argc, argv, i, &value, &words))
                 note_board(run, value);
             code = hand_on(run, words, argv + i);
         }
