@@ -95,6 +95,10 @@
       "Weekly starts of zone 8, such as Mo-Fr 06:30 600; Sa,Su 08:00 900.")                                                    \
     X(60, "legacy.enable", BOOL, 0, 0, NULL, "false", 0, RESTART,                                                               \
       "Answers the requests of older sketches on mqtt_rx_<mac> and by HTTP.")                                                   \
+    X(64, "legacy.mac", TEXT, 0, 17, NULL, "", 0, RESTART,                                                                     \
+      "Address in the topics mqtt_rx_<mac> and mqtt_tx_<mac>, such as 18:fe:34:00:00:01; empty: none.")                        \
+    X(65, "legacy.led_pin", NUMBERS, 0, 254, NULL, "", 0, RESTART,                                                             \
+      "Pin of LedOn and LedOff, on while it is high, such as 16; not one of a zone; empty: none.")                             \
     X(61, "http.lan", BOOL, 0, 0, NULL, "false", 0, RESTART,                                                                    \
       "Serves the page on the local network too; someone there could alter it under way.")                                     \
     X(63, "ha.zones", CHOICE, 0, 0, "valve|switch", "valve", 0, NOW,                                                           \

@@ -51,6 +51,16 @@ static bool memory(int32_t *raw) /* MiB that can be had */
     return true;
 }
 
+uint32_t host_heap(void *ctx)
+{
+    int32_t mib = 0;
+
+    (void)ctx;
+    if (!memory(&mib))
+        return 0;
+    return mib < 4096 ? (uint32_t)mib * 1024 * 1024 : UINT32_MAX;
+}
+
 static bool convert(void *ctx, uint8_t input, int32_t *raw)
 {
     struct machine *machine = ctx;

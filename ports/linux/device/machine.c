@@ -173,6 +173,10 @@ static void set_config(struct machine *machine)
     machine->services[5] = th_log_service(&machine->log);
     set_page(machine);
     machine->services[6] = th_config_mode_service(&machine->page);
+    const struct th_legacy_config legacy = {
+        .zones = &machine->zones, .sensors = &machine->sensors, .heap = host_heap};
+    th_legacy_init(&machine->legacy, &legacy);
+    machine->services[7] = th_legacy_service(&machine->legacy);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,

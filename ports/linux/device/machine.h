@@ -8,6 +8,7 @@
 #include <thimble/discovery.h>
 #include <thimble/enrol.h>
 #include <thimble/gpio_service.h>
+#include <thimble/legacy.h>
 #include <thimble/linux.h>
 #include <thimble/linux_gpio.h>
 #include <thimble/linux_pins.h>
@@ -45,6 +46,9 @@ struct machine;
 /* Fills machine->sensor_table: the analog inputs there are, and what the host knows of itself.
  * Returns how many. */
 uint8_t host_sensors(struct machine *machine);
+
+/* Bytes of memory that can be had. */
+uint32_t host_heap(void *ctx);
 
 #define MACHINE_BUFFER   4096
 #define MACHINE_READINGS 1000
@@ -103,7 +107,8 @@ struct machine {
     uint8_t lines[MACHINE_LINES];
     struct th_config_mode page;
     struct th_linux_listen listener;
-    struct th_service services[7];
+    struct th_legacy legacy;
+    struct th_service services[8];
     /* A handshake, or in configuration mode the page: never both. */
     union {
         uint64_t align;
