@@ -9,6 +9,7 @@
 
 #include "client_files.h"
 #include "device_run.h"
+#include "device_spot.h"
 #include "exits.h"
 #include "json.h"
 #include "key_pass.h"
@@ -76,7 +77,8 @@ int enrol_answer(struct home *home, const char *name, const struct enrol_order *
 {
     struct enrol_request request;
     struct enrol_trust trust;
-    int code = enrol_request_read(order->request, &request);
+    int code = order->given.len > 0 ? enrol_request_take(order->given, order->request, &request)
+                                    : enrol_request_read(order->request, &request);
     if (code != EXIT_OK)
         return code;
     struct client client = order->how;
@@ -145,16 +147,52 @@ struct enrol_words {
     long count; /* 0: all of the manifest */
     struct enrol_order order;
     struct words names;
+    struct spot_order spot;
 };
+
+/* The page's address among the names, which may stand anywhere. */
+static void take_url(struct enrol_words *words)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < words->names.count; i++) {
+        if (strstr(words->names.at[i], "://"))
+            words->spot.flags.url = words->names.at[i];
+        else
+            words->names.at[kept++] = words->names.at[i];
+    }
+    words->names.count = kept;
+}
+
+static bool on_the_spot(const struct enrol_words *words)
+{
+    return words->spot.flags.url || words->spot.flags.serial;
+}
+
+static int check_spot(const struct enrol_words *words)
+{
+    const struct spot_order *spot = &words->spot;
+    if (on_the_spot(words))
+        return words->names.count == 1
+                   ? EXIT_OK
+                   : fail(EXIT_USAGE, "over its page one device is enrolled, under one name\n"
+                                      "thimble device enrol lamp http://192.168.4.1");
+    if (spot->flags.code || spot->flags.code_file || spot->flags.take || spot->ssid ||
+        spot->wifi_pass_file || spot->server || spot->sets.count || spot->stay)
+        return fail(EXIT_USAGE, "code and settings are for a device on the spot\n"
+                                "thimble device enrol lamp http://192.168.4.1");
+    return EXIT_OK;
+}
 
 static int check_words(const struct enrol_words *words)
 {
     const struct client *how = &words->order.how;
     bool csr = how->requests[0] || how->requests[1];
-    int forms = csr + (words->order.request != NULL) + (words->manifest != NULL);
+    int forms =
+        csr + (words->order.request != NULL) + (words->manifest != NULL) + on_the_spot(words);
     if (forms > 1)
-        return fail(EXIT_USAGE, "--request, --manifest and --csr are three ways to enrol\n"
-                                "thimble device enrol lamp --request lamp.request");
+        return fail(EXIT_USAGE,
+                    "--request, --manifest, --csr and a page are ways to enrol, one at a time\n"
+                    "thimble device enrol lamp --request lamp.request");
     if (words->manifest && words->names.count)
         return fail(EXIT_USAGE, "with --manifest the names stand in it\n"
                                 "thimble device enrol --manifest devices.tsv");
@@ -170,7 +208,7 @@ static int check_words(const struct enrol_words *words)
         return fail(EXIT_USAGE,
                     "--out is for the answer to a --request\n"
                     "thimble device enrol lamp --request lamp.request --out lamp.bundle");
-    if (words->order.trust && !words->order.request && !words->manifest)
+    if (words->order.trust && !words->order.request && !words->manifest && !on_the_spot(words))
         return fail(EXIT_USAGE, "--trust goes into the answer to a --request\n"
                                 "thimble device enrol lamp --request lamp.request");
     if (words->count && !words->manifest)
@@ -193,10 +231,13 @@ static int check_names(const struct words *names)
 static int enrol(const struct enrol_words *words)
 {
     struct home home;
+    struct enrol_order order = words->order;
     int code = home_open(&home, words->dir, false);
     if (code == EXIT_OK)
         code = home_lock(&home);
-    if (code == EXIT_OK && words->manifest)
+    if (code == EXIT_OK && on_the_spot(words))
+        code = device_spot(&home, words->names.at[0], &words->spot, &order);
+    else if (code == EXIT_OK && words->manifest)
         code = device_run(&home, words->manifest, words->count, &words->order);
     else if (code == EXIT_OK && words->order.request)
         code = enrol_request(&home, &words->names, &words->order);
@@ -209,7 +250,8 @@ static int enrol(const struct enrol_words *words)
 int device_enrol(int argc, char **argv)
 {
     static const struct usage usage = {
-        "device enrol", "[NAME...]", "Gives a device its certificates, and tells it whom to trust.",
+        "device enrol", "[NAME...] [http://ADDRESS]",
+        "Gives a device its certificates, and tells it whom to trust.",
         "Names are device id, client id, user name and topic level: a-z, 0-9, '_' and '-', at "
         "most\n"
         "32 characters. With --request the device has made its keys itself, and they are nowhere\n"
@@ -218,7 +260,12 @@ int device_enrol(int argc, char **argv)
         "for recovery. --manifest is for a production run: a directory of NAME.request files, or "
         "a\n"
         "table with name, request file and bundle file in each line, tabs or commas between; run\n"
-        "again it goes on where it was stopped. Example:\n"
+        "again it goes on where it was stopped. With the address of a device's page (or --serial) "
+        "all\n"
+        "is done there: it makes its keys, is certified, takes Wi-Fi and settings, and connects; "
+        "its\n"
+        "set-up code is proved, and never sent. Examples:\n"
+        "  thimble device enrol lamp http://192.168.4.1 --ssid home\n"
         "  thimble-device --flash lamp.flash --csr --name lamp --out lamp.request\n"
         "  thimble device enrol lamp --request lamp.request --out lamp.bundle"};
     struct enrol_words words = {.order.how = {.kind = "device", .days = LDEVID_DAYS}};
@@ -244,11 +291,18 @@ int device_enrol(int argc, char **argv)
         OPTION_ROW_KEY_PASS,
         OPTION_ROW_JSON,
     };
-    int code =
-        options_take(&usage, options, sizeof options / sizeof options[0], argc, argv, &words.names);
+    struct option all[sizeof options / sizeof options[0] + SPOT_ORDER_ROWS];
+    struct option rows[SPOT_ORDER_ROWS];
+    memcpy(all, options, sizeof options);
+    spot_order_options(&words.spot, rows);
+    size_t count = options_append(all, sizeof options / sizeof options[0], rows, SPOT_ORDER_ROWS);
+    int code = options_take(&usage, all, count, argc, argv, &words.names);
     if (code != OPTION_GO_ON)
         return code;
+    take_url(&words);
     code = check_words(&words);
+    if (code == EXIT_OK)
+        code = check_spot(&words);
     if (code == EXIT_OK)
         code = check_names(&words.names);
     return code == EXIT_OK ? enrol(&words) : code;

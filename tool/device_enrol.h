@@ -10,6 +10,7 @@
 
 struct enrol_order {
     const char *request, *out, *trust; /* files; `out` and `trust` may be NULL */
+    struct th_span given;              /* the request itself; `request` is whose, for errors */
     struct client how;
 };
 

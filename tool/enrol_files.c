@@ -101,11 +101,19 @@ int enrol_request_read(const char *path, struct enrol_request *out)
     int code = files_read(path, &file);
     if (code != EXIT_OK)
         return code;
-    bool good = unwrap(&file, TH_ENROL_REQUEST_LABEL, "THER", &len) && len <= sizeof out->bytes;
-    if (good)
-        memcpy(out->bytes, file.at, len);
+    bool good = unwrap(&file, TH_ENROL_REQUEST_LABEL, "THER", &len);
+    code = enrol_request_take(th_span_of(file.at, good ? len : 0), path, out);
     bytes_free(&file);
-    if (!good || th_enrol_request_decode(th_span_of(out->bytes, len), &out->asked) != TH_OK)
+    return code;
+}
+
+int enrol_request_take(struct th_span bytes, const char *path, struct enrol_request *out)
+{
+    memset(out, 0, sizeof *out);
+    bool good = bytes.len > 0 && bytes.len <= sizeof out->bytes;
+    if (good)
+        memcpy(out->bytes, bytes.at, bytes.len);
+    if (!good || th_enrol_request_decode(th_span_of(out->bytes, bytes.len), &out->asked) != TH_OK)
         return fail(EXIT_INPUT,
                     "%s is no enrolment request, or it is damaged\n"
                     "let the device make one: thimble-device --flash FILE --csr --out %s",
@@ -292,6 +300,20 @@ int enrol_bundle_write(struct home *home, const struct enrol_request *request,
         code = write_pem(path, request->name, bytes, len);
     bytes_free(&ldevid);
     bytes_free(&idevid);
+    return code;
+}
+
+int enrol_bundle_read(const char *path, uint8_t *into, size_t room, size_t *len)
+{
+    struct bytes file;
+    int code = files_read(path, &file);
+    if (code != EXIT_OK)
+        return code;
+    if (!unwrap(&file, TH_ENROL_BUNDLE_LABEL, "THEB", len) || *len > room)
+        code = fail(EXIT_INPUT, "%s is no enrolment bundle\nremove it, and try again", path);
+    else
+        memcpy(into, file.at, *len);
+    bytes_free(&file);
     return code;
 }
 

@@ -21,6 +21,8 @@ struct enrol_request {
 };
 
 int enrol_request_read(const char *path, struct enrol_request *out);
+/* The same of bytes; `from` is whose they are, for errors. */
+int enrol_request_take(struct th_span bytes, const char *from, struct enrol_request *out);
 void enrol_request_free(struct enrol_request *request);
 
 /* Manifest and trust set for a device that asked so: those of `file`, or the newest that the
@@ -37,6 +39,9 @@ int enrol_trust(struct home *home, const char *file, const struct th_enrol_reque
 /* Writes the answer; certificates are those in devices/<name>. A file that is there is replaced. */
 int enrol_bundle_write(struct home *home, const struct enrol_request *request,
                        const struct enrol_trust *trust, const char *path);
+
+/* The bundle in a file, as the device takes it. */
+int enrol_bundle_read(const char *path, uint8_t *into, size_t room, size_t *len);
 
 /* True when the file is an answer to this request. */
 bool enrol_bundle_answers(const char *path, const struct enrol_request *request);

@@ -234,5 +234,5 @@ printf 'unit-c\n' >"$many/bad.tsv"
 check "a line without a request is refused" refused 3 "bad.tsv:1" run "$many/bad.tsv"
 printf 'unit-a,a.request\nunit-a,b.request\n' >"$many/twice.tsv"
 check "a name twice is refused" refused 3 "twice.tsv:2" run "$many/twice.tsv"
-check "the three ways do not mix" refused 2 "three ways" "$thimble" device enrol --manifest "$many" --request x
+check "the ways do not mix" refused 2 "one at a time" "$thimble" device enrol --manifest "$many" --request x
 finish
