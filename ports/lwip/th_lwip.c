@@ -293,6 +293,18 @@ static struct th_wire connect(void *ctx, const struct th_address *to)
     return (struct th_wire){&wire_ops, lwip};
 }
 
+struct th_wire th_lwip_adopt(struct th_lwip *lwip, struct tcp_pcb *pcb)
+{
+    wire_close(lwip, false);
+    memset(&lwip->wire, 0, sizeof(lwip->wire));
+    lwip->wire.state = TH_STREAM_OPEN;
+    lwip->wire.pcb = pcb;
+    tcp_arg(pcb, lwip);
+    tcp_recv(pcb, on_received);
+    tcp_err(pcb, on_error);
+    return (struct th_wire){&wire_ops, lwip};
+}
+
 static const struct th_net_ops net_ops = {up, resolve, resolved, resolve_cancel, connect};
 
 struct th_net th_lwip_net(struct th_lwip *lwip)
