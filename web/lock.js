@@ -47,7 +47,7 @@ async function enter(form, take) {
     }
     const key = pageKey(code);
     try {
-        await open(key, take);
+        await openPatiently(key, take);
     } catch (error) {
         key.fill(0);
         if (error.code === 429)
@@ -73,6 +73,8 @@ function lock(why) {
     wipe();
     forgetChanges();
     settings = [];
+    request = null;
+    readings.clear();
     current = '';
     $('top').hidden = $('nav').hidden = true;
     document.body.className = 'locked';

@@ -46,6 +46,18 @@ async function open(key, take) {
     Object.assign(session, { key, keys, id: start.session, n: 0, device: start.device });
 }
 
+// A page that was left a moment ago may still be saying so.
+async function openPatiently(key, take) {
+    try {
+        await open(key, take);
+    } catch (error) {
+        if (error.code !== 409)
+            throw error;
+        await wait(800);
+        await open(key, take);
+    }
+}
+
 function wipe() {
     [session.key, ...session.keys || []].forEach((key) => key && key.fill(0));
     session.key = session.keys = null;

@@ -20,6 +20,14 @@ async function unlock(page, code = device.code) {
     await page.locator('#nav').waitFor();
     await until(async () => await page.locator('#main .loading').count() === 0);
 }
+async function unlockAnyhow(page) {
+    await page.fill('#code', device.code);
+    await page.click('button:text-is("Open")');
+    await page.locator('#nav:visible, dialog').first().waitFor();
+    if (await page.locator('dialog').count() > 0)
+        await page.click('dialog button:text-is("Go on here")');
+    await page.locator('#nav').waitFor();
+}
 async function go(page, part) {
     await page.click(`#nav a:text-is("${part}")`);
     await heading(page, part);
@@ -160,6 +168,24 @@ async function sensorsShow(page) {
     await browsers.look(page, '9-sensors');
 }
 
+// A browser that is closed while it sends: the device has half a bundle, and nothing else.
+async function halfABundle(page, bundle) {
+    await page.click('button:text-is("Lock")');
+    const other = await browsers.open('desk', device.url);
+    await unlock(other);
+    await go(other, 'Credentials');
+    await other.setInputFiles('#file', bundle);
+    let pieces = 0;
+    await other.route('**/rpc', (route) => ++pieces <= 3 ? route.continue() : undefined); // no more goes out
+    await other.click('button:text-is("Enrol")');
+    await until(() => pieces > 3);
+    await other.context().close();
+    await unlockAnyhow(page);
+    await go(page, 'Credentials');
+    check('closed while it sends the bundle: not enrolled, and the request still counts', /A request is waiting/.test(await page.innerText('#main')),
+        await page.innerText('#main'));
+}
+
 async function itIsEnrolled(page) {
     await go(page, 'Credentials');
     await page.fill('#name', 'Lamp!');
@@ -191,6 +217,7 @@ async function itIsEnrolled(page) {
     await page.click('button:text-is("Enrol")');
     await until(async () => !/Choose/.test(await error(page).catch(() => 'Choose')), 8000);
     check('a bundle that was altered is refused, with a reason', (await error(page)).length > 10, await error(page));
+    await halfABundle(page, bundle);
     await page.setInputFiles('#file', bundle);
     await page.click('button:text-is("Enrol")');
     await page.locator('h2', { hasText: 'Enrolled as lamp' }).waitFor();
@@ -214,6 +241,18 @@ async function itCannotConnect(page) {
     await browsers.narrow(page, 'the failures');
 }
 
+async function itIsKilled(page) {
+    await go(page, 'Zones');
+    await device.stop('SIGKILL');
+    await page.locator('#away', { hasText: 'does not answer' }).waitFor();
+    await browsers.look(page, '17-away');
+    check('a device that is gone is told so, and what was shown stays', await page.locator('.zone').count() === 2);
+    check('it starts again', await device.start(), device.said);
+    await page.locator('#away:empty').waitFor({ state: 'attached' });
+    await go(page, 'Device');
+    check('and the page goes on without the code', /Running for\s*\d{1,2} s/.test(await page.innerText('.facts')), await page.innerText('.facts'));
+}
+
 async function twoAtOnce(first) {
     const second = await browsers.open('desk', device.url);
     await second.fill('#code', device.code);
@@ -231,12 +270,7 @@ async function twoAtOnce(first) {
     await browsers.look(first, '15-locked');
     await second.context().close();
     const third = await browsers.open('phone', device.url);
-    await third.fill('#code', device.code);
-    await third.click('button:text-is("Open")');
-    await third.locator('.steps, dialog').first().waitFor();
-    if (await third.locator('dialog').count() > 0)
-        await third.click('dialog button:text-is("Go on here")');
-    await third.locator('.steps').waitFor();
+    await unlockAnyhow(third);
     check('a browser that was closed in the middle is in nobody’s way', true);
     await third.click('button:text-is("Lock")');
     await third.context().close();
@@ -256,6 +290,10 @@ async function leftOpen() {
     await page.clock.resume();
     await unlock(page);
     check('and the device has ended that session too', true);
+    await page.clock.fastForward('24:00:00');
+    await page.locator('.note', { hasText: 'ten minutes' }).waitFor();
+    check('woken after a day it is locked', await page.locator('#nav').isHidden());
+    await unlockAnyhow(page);
     await page.click('button:text-is("Lock")');
     await page.context().close();
 }
@@ -344,7 +382,7 @@ await browsers.start();
 check('a blank device opens its page', await device.start(), device.said);
 check('and shows its code on the console', device.code !== '', device.said);
 const page = await browsers.open('phone', device.url);
-for (const scene of [aWrongCode, settingsAreSaved, zonesRun, wifiIsJoined, sensorsShow, itIsEnrolled, itCannotConnect, twoAtOnce, leftOpen, byKeyboard, thePolicyHolds, itIsReset]) {
+for (const scene of [aWrongCode, settingsAreSaved, zonesRun, wifiIsJoined, sensorsShow, itIsEnrolled, itCannotConnect, itIsKilled, twoAtOnce, leftOpen, byKeyboard, thePolicyHolds, itIsReset]) {
     const begin = Date.now();
     try {
         await scene(page);

@@ -10,6 +10,7 @@ const require = createRequire(packages + '/');
 const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
+const SHOTS = process.env.THIMBLE_SHOTS || process.env.THIMBLE_TEST_MODE === 'full';
 export const SIZES = { phone: { width: 360, height: 740 }, desk: { width: 1200, height: 800 } };
 export const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 let checks = 0, failures = 0;
@@ -50,6 +51,7 @@ export class Device {
         Object.assign(this, { port, options, said: '', code: '', url: `http://127.0.0.1:${port}/` });
     }
     start() {
+        this.said = '';
         this.process = spawn(`${build}/ports/thimble-device`, ['--flash', `${scratch}/page.flash`, '--http', `127.0.0.1:${this.port}`, ...this.options]);
         for (const stream of [this.process.stdout, this.process.stderr])
             stream.on('data', (part) => { this.said += part; });
@@ -101,14 +103,18 @@ export class Browsers {
             await page.goto(url);
         return page;
     }
-    // In four looks, with axe over two of them.
+    // axe over two of four looks; pictures of all four in full mode, or with THIMBLE_SHOTS=1.
     async look(page, name) {
         const before = page.viewportSize();
         for (const [size, scheme] of [['phone', 'light'], ['phone', 'dark'], ['desk', 'light'], ['desk', 'dark']]) {
+            const judged = (size === 'phone') === (scheme === 'light');
+            if (!judged && !SHOTS)
+                continue;
             await page.setViewportSize(SIZES[size]);
             await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-            await page.screenshot({ path: `${build}/browser/${name}-${size}-${scheme}.png` });
-            if ((size === 'phone') === (scheme === 'light'))
+            if (SHOTS)
+                await page.screenshot({ path: `${build}/browser/${name}-${size}-${scheme}.png` });
+            if (judged)
                 await this.axe(page, `${name}, ${size}, ${scheme}`);
         }
         await page.emulateMedia({ colorScheme: 'light' });
