@@ -104,6 +104,9 @@ static void resolve_cancel(void *ctx)
 
 /* ---- wire ---- */
 
+/* See keep(). */
+_Static_assert(PBUF_POOL_SIZE >= TCP_WND / TCP_MSS + 2, "acknowledgements must find a buffer");
+
 static enum th_error error_of(err_t error, bool was_open)
 {
     switch (error) {
@@ -135,6 +138,57 @@ static err_t on_connected(void *argument, struct tcp_pcb *pcb, err_t error)
     return ERR_OK;
 }
 
+/* Bytes free behind what a buffer of the pool holds. */
+static size_t room_behind(const struct pbuf *packet)
+{
+    const uint8_t *end = (const uint8_t *)packet + LWIP_MEM_ALIGN_SIZE(sizeof(*packet)) +
+                         LWIP_MEM_ALIGN_SIZE(PBUF_POOL_BUFSIZE);
+
+    return (size_t)(end - ((const uint8_t *)packet->payload + packet->len));
+}
+
+/* One buffer behind the others, which it fills up first. */
+static void keep_one(struct th_lwip *lwip, struct pbuf *packet)
+{
+    struct pbuf *last = lwip->wire.received;
+
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    size_t room = last != NULL ? room_behind(last) : 0;
+    uint16_t part = (uint16_t)(packet->len < room ? packet->len : room);
+    if (part > 0) {
+        memcpy((uint8_t *)last->payload + last->len, packet->payload, part);
+        last->len = (uint16_t)(last->len + part);
+        for (struct pbuf *each = lwip->wire.received; each != NULL; each = each->next)
+            each->tot_len = (uint16_t)(each->tot_len + part);
+        packet->len = packet->tot_len = (uint16_t)(packet->len - part);
+        memmove(packet->payload, (const uint8_t *)packet->payload + part, packet->len);
+    }
+    if (packet->len == 0)
+        pbuf_free(packet);
+    else if (last != NULL)
+        pbuf_cat(lwip->wire.received, packet);
+    else
+        lwip->wire.received = packet;
+}
+
+/* Each small segment would hold a whole buffer of the pool. While we wait for room to answer, and
+ * do not read, they would hold all of them, and the acknowledgement that makes room would find
+ * none. So the buffers are filled up: a window of bytes and one buffer begun leave one of the pool
+ * free. */
+static void keep(struct th_lwip *lwip, struct pbuf *packet)
+{
+    while (packet != NULL) {
+        struct pbuf *rest = packet->next;
+
+        if (rest != NULL)
+            pbuf_ref(rest); /* else it goes with the chain */
+        pbuf_dechain(packet);
+        keep_one(lwip, packet);
+        packet = rest;
+    }
+}
+
 static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *packet, err_t error)
 {
     struct th_lwip *lwip = argument;
@@ -144,10 +198,8 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *packe
     lwip->wire.fresh = true;
     if (packet == NULL)
         lwip->wire.end_received = true;
-    else if (lwip->wire.received == NULL)
-        lwip->wire.received = packet;
     else
-        pbuf_cat(lwip->wire.received, packet);
+        keep(lwip, packet);
     return ERR_OK;
 }
 
