@@ -4,6 +4,7 @@
 const struct th_bearssl_profile th_bearssl_small = {
     .ec = &br_ec_all_m15,
     .ecdsa_verify = br_ecdsa_i15_vrfy_asn1,
+    .ecdsa_verify_raw = br_ecdsa_i15_vrfy_raw,
     .ecdsa_sign = br_ecdsa_i15_sign_asn1,
     .rsa_verify = br_rsa_i15_pkcs1_vrfy,
     .rsa_sign = br_rsa_i15_pkcs1_sign,

@@ -20,7 +20,7 @@ struct th_requests {
     uint8_t *bundle; /* a trust bundle that comes in pieces */
     size_t bundle_room, bundle_len, bundle_total;
     uint32_t now_ms, restart_at_ms;
-    bool restart;
+    bool restart, lent;
     uint8_t reset; /* before it: enum th_reset_kind */
 };
 
@@ -28,6 +28,10 @@ struct th_requests {
  * NULL: Trust.Put is refused. Both live as long as the device. */
 void th_requests_init(struct th_requests *requests, uint8_t *queue, size_t queue_room,
                       uint8_t *bundle, size_t bundle_room);
+
+/* `queue` and `bundle` lie in memory that the next handshake takes: what waits there is forgotten
+ * once the connection is gone. Who asked may ask again; the nonce keeps it from acting twice. */
+void th_requests_lend(struct th_requests *requests);
 
 /* Adds methods; false when there is no room. */
 bool th_requests_add(struct th_requests *requests, const struct th_rpc_set *set);

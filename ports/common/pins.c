@@ -173,3 +173,13 @@ int th_analog_mv(unsigned channel)
     }
     return millivolts;
 }
+
+/* In millivolts. */
+static bool convert(void *ctx, uint8_t input, int32_t *raw)
+{
+    (void)ctx;
+    *raw = th_analog_mv(input);
+    return *raw >= 0;
+}
+
+const struct th_analog_ops th_analog_ops = {convert};

@@ -24,6 +24,7 @@ struct th_board th_machine_board(struct th_net net)
         .entropy = {&th_entropy_host_ops, NULL},
         .flash = {&th_lx_flash_ops, NULL},
         .pins = {&th_pins_ops, NULL},
+        .analog = {&th_analog_ops, NULL},
         .rtc = {&th_lx_rtc_ops, NULL},
         .system = {&th_machine_system_ops, NULL},
         .net = net,

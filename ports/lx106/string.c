@@ -116,6 +116,36 @@ int strcmp(const char *left, const char *right)
     return strncmp(left, right, SIZE_MAX);
 }
 
+char *strchr(const char *text, int wanted)
+{
+    const uint8_t *at = (const uint8_t *)text;
+
+    for (; byte_at(at) != (uint8_t)wanted; at++)
+        if (byte_at(at) == '\0')
+            return NULL;
+    return (char *)(uintptr_t)at;
+}
+
+size_t strspn(const char *text, const char *set)
+{
+    size_t len = 0;
+
+    while (byte_at((const uint8_t *)text + len) != '\0' &&
+           strchr(set, byte_at((const uint8_t *)text + len)) != NULL)
+        len++;
+    return len;
+}
+
+size_t strcspn(const char *text, const char *set)
+{
+    size_t len = 0;
+
+    /* strchr() finds the end of `set`, too. */
+    while (strchr(set, byte_at((const uint8_t *)text + len)) == NULL)
+        len++;
+    return len;
+}
+
 char *strcpy(char *restrict to, const char *restrict from)
 {
     return memcpy(to, from, strlen(from) + 1);

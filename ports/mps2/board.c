@@ -48,6 +48,7 @@ struct th_board th_machine_board(struct th_net net)
         .clock = {&th_machine_clock_ops, NULL},
         .entropy = {&th_entropy_host_ops, NULL},
         .pins = {&th_pins_ops, NULL},
+        .analog = {&th_analog_ops, NULL},
         .rtc = {&th_mps2_rtc_ops, NULL},
         .system = {&th_machine_system_ops, NULL},
         .net = net,

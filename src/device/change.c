@@ -45,7 +45,7 @@ enum th_error th_device_try_settings(struct th_device *device, struct th_setting
 
 /* ---- trust ---- */
 
-static uint32_t sequence_in_force(const struct th_device *device)
+static OFF_THE_STACK uint32_t sequence_in_force(const struct th_device *device)
 {
     uint8_t raw[TH_MANIFEST_BYTES];
     struct th_manifest manifest;
@@ -56,20 +56,9 @@ static uint32_t sequence_in_force(const struct th_device *device)
     return manifest.sequence;
 }
 
-static size_t keys_of(struct th_span set, struct th_update_key *keys, size_t room)
-{
-    struct th_trust_item item;
-    size_t count = 0, at = 0;
-
-    while (set.len > 0 && count < room && th_trust_set_next(set, &at, &item)) {
-        if (item.kind == TH_ITEM_UPDATE_KEY)
-            keys[count++] = item.key;
-    }
-    return count;
-}
-
-static enum th_error check_content(const struct th_device *device,
-                                   const struct th_manifest *manifest, struct th_span set)
+static OFF_THE_STACK enum th_error check_content(const struct th_device *device,
+                                                 const struct th_manifest *manifest,
+                                                 struct th_span set)
 {
     const struct th_hash_ops *sha256 = device->config->crypto->ops->hashes->sha256;
     uint8_t digest[TH_SHA256_BYTES];
@@ -85,14 +74,15 @@ static enum th_error check_content(const struct th_device *device,
     return th_trust_set_check(set);
 }
 
-#define KEYS_MAX 8
-
 /* Signed by a key of the set in use, and newer than it (I6). What was signed raises the floor even
  * if the bundle is taken back later (C1). */
 static enum th_error check_bundle(struct th_device *device, struct th_span bundle, uint32_t now_ms)
 {
-    struct th_update_key keys[KEYS_MAX];
+    struct th_span in_force = th_device_trust_set(device);
     struct th_manifest manifest;
+    struct th_trust_item item;
+    enum th_error error = TH_ERR_UPDATE_KEY;
+    size_t at = 0;
     const struct th_manifest_rules rules = {
         .product = device->config->product,
         .hardware = device->config->hardware,
@@ -104,9 +94,12 @@ static enum th_error check_bundle(struct th_device *device, struct th_span bundl
         return TH_ERR_UPDATE_FORMAT;
     if (bundle.len > device->config->trust_room)
         return TH_ERR_TOO_LARGE;
-    size_t count = keys_of(th_device_trust_set(device), keys, KEYS_MAX);
-    enum th_error error =
-        th_manifest_verify(bundle.at, keys, count, &rules, device->config->crypto, &manifest);
+    while (error == TH_ERR_UPDATE_KEY && in_force.len > 0 &&
+           th_trust_set_next(in_force, &at, &item)) {
+        if (item.kind == TH_ITEM_UPDATE_KEY)
+            error = th_manifest_verify(bundle.at, &item.key, 1, &rules, device->config->crypto,
+                                       &manifest);
+    }
     if (error != TH_OK)
         return error;
     error =

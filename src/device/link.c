@@ -96,7 +96,8 @@ static void on_failed(struct th_device *device, const struct th_link_event *even
 /* ---- connected ---- */
 
 /* C1: only a full handshake has verified the chain that the floor comes from. */
-static void on_tls(struct th_device *device, const struct th_tls_info *info, uint32_t now_ms)
+static OFF_THE_STACK void on_tls(struct th_device *device, const struct th_tls_info *info,
+                                 uint32_t now_ms)
 {
     char line[160];
     struct th_text text = th_text_init(line, sizeof line);
@@ -251,7 +252,11 @@ static bool subscribe(struct th_device *device)
 
     th_text_str(&text, device->id);
     th_text_str(&text, "/from/#");
-    struct th_mqtt_filter wanted = {.filter = th_span_of(filter, text.len), .qos = TH_MQTT_QOS1};
+    /* A retained command is refused; 5.0 tells of it at its first delivery, too. */
+    struct th_mqtt_filter wanted = {.filter = th_span_of(filter, text.len),
+                                    .qos = TH_MQTT_QOS1,
+                                    .retain_as_published =
+                                        device->mqtt_config.version == device->config->v5};
     return th_mqtt_subscribe(&device->mqtt, &wanted, 1, NULL, 0, &device->subscribe_id) == TH_OK;
 }
 

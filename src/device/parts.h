@@ -13,15 +13,8 @@
 #include <thimble/device.h>
 #include <thimble/time.h>
 
+#include "base/off_stack.h"
 #include "base/text.h"
-
-/* A function beside the way to a handshake, which is the deepest of all: not inlined, its locals do
- * not lie under that. */
-#ifdef __GNUC__
-#define OFF_THE_STACK __attribute__((noinline))
-#else
-#define OFF_THE_STACK
-#endif
 
 /* Bits of `todo`: what is to be sent once the connection is up, in this order. */
 enum todo {

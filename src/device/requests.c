@@ -50,6 +50,11 @@ void th_requests_init(struct th_requests *requests, uint8_t *queue, size_t queue
     th_rpc_add(&requests->rpc, &requests->own[1]);
 }
 
+void th_requests_lend(struct th_requests *requests)
+{
+    requests->lent = true;
+}
+
 bool th_requests_add(struct th_requests *requests, const struct th_rpc_set *set)
 {
     return th_rpc_add(&requests->rpc, set);
@@ -95,6 +100,12 @@ void th_requests_fail(struct th_rpc_call *call, enum th_error error)
 
 /* ---- the service ---- */
 
+static void forget(struct th_requests *requests)
+{
+    requests->bundle_len = requests->bundle_total = 0;
+    th_rpc_mqtt_drop(&requests->front);
+}
+
 static void start(void *ctx, struct th_device *device, uint32_t now_ms)
 {
     struct th_requests *requests = ctx;
@@ -105,8 +116,7 @@ static void start(void *ctx, struct th_device *device, uint32_t now_ms)
     /* Where a restart does not clear the memory, what was before it is over all the same. */
     requests->restart = false;
     requests->reset = TH_RESET_NOTHING;
-    requests->bundle_len = requests->bundle_total = 0;
-    th_rpc_mqtt_drop(&requests->front);
+    forget(requests);
 }
 
 static void connected(void *ctx, struct th_device *device)
@@ -125,8 +135,12 @@ static bool message(void *ctx, struct th_device *device, const struct th_mqtt_ev
     struct th_requests *requests = ctx;
 
     requests->now_ms = now_ms;
-    return th_rpc_mqtt_take(&requests->front, event, th_device_trust_set(device),
-                            th_requests_moment(requests));
+    if (!th_rpc_mqtt_take(&requests->front, event, th_device_trust_set(device),
+                          th_requests_moment(requests)))
+        return false;
+    /* Requests may follow each other faster than steps do. */
+    th_rpc_mqtt_send(&requests->front, &device->mqtt);
+    return true;
 }
 
 static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
@@ -137,6 +151,8 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
     size_t waiting = requests->front.used;
     if (device->linked && th_link_state(&device->link) == TH_LINK_UP)
         th_rpc_mqtt_send(&requests->front, &device->mqtt);
+    else if (requests->lent)
+        forget(requests);
     /* What was published leaves with the link's next step. */
     uint32_t wait_ms = requests->front.used < waiting ? 0 : TH_FOREVER;
     if (!requests->restart)

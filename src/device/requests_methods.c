@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The methods every device has. */
 #include "base/base64.h"
+#include "base/off_stack.h"
 #include "device/requests.h"
 
 /* ---- Sys ---- */
@@ -111,14 +112,25 @@ static void try_bundle(struct th_requests *requests, struct th_rpc_call *call)
         th_requests_fail(call, error);
 }
 
+static OFF_THE_STACK bool take_piece(struct th_requests *requests, const struct th_rpc_call *call)
+{
+    char data[TH_RPC_TEXT_MAX + 1];
+    size_t at = requests->bundle_len, len = 0;
+
+    th_rpc_text(call, 2, data, sizeof data);
+    if (!th_base64_decode(th_span_str(data), requests->bundle + at, requests->bundle_total - at,
+                          &len))
+        return false;
+    requests->bundle_len += len;
+    return true;
+}
+
 /* Pieces follow each other from offset 0; a piece that does not is told where to go on. */
 static void trust_put(void *ctx, struct th_rpc_call *call)
 {
     struct th_requests *requests = ctx;
     size_t total = (size_t)th_rpc_integer(call, 0, 0);
     size_t offset = (size_t)th_rpc_integer(call, 1, 0);
-    char data[TH_RPC_TEXT_MAX + 1];
-    size_t len = 0;
 
     if (offset == 0) {
         requests->bundle_total = total;
@@ -132,12 +144,10 @@ static void trust_put(void *ctx, struct th_rpc_call *call)
         th_rpc_fail(call, TH_RPC_CONFLICT, "this piece does not follow the last; begin again");
         return;
     }
-    th_rpc_text(call, 2, data, sizeof data);
-    if (!th_base64_decode(th_span_str(data), requests->bundle + offset, total - offset, &len)) {
+    if (!take_piece(requests, call)) {
         th_rpc_fail(call, TH_RPC_BAD_VALUE, "data is not base64, or longer than the rest");
         return;
     }
-    requests->bundle_len += len;
     bool whole = requests->bundle_len == total;
     if (whole)
         try_bundle(requests, call);

@@ -3,6 +3,7 @@
 #include <thimble/rpc_mqtt.h>
 #include <thimble/topic.h>
 
+#include "base/off_stack.h"
 #include "rpc/parts.h"
 
 #define ROOM_TO_ACT 512 /* an error, or what any method that acts answers, with ids and names */
@@ -102,7 +103,7 @@ static void refuse(struct th_rpc_frame *frame, const char *message)
 }
 
 /* Mongoose OS clients listen at `<src>/rpc`. */
-static void way_by_src(struct th_rpc_frame *frame, struct way *way)
+static OFF_THE_STACK void way_by_src(struct th_rpc_frame *frame, struct way *way)
 {
     char src[TH_RPC_SRC_MAX];
 

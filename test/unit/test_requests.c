@@ -223,6 +223,32 @@ static void pieces_that_do_not_follow_are_refused(void **state)
     expect("Trust.Put", "{\"total\":8449,\"offset\":0,\"data\":\"AAAA\"}", "\"code\":422");
 }
 
+static void reconnect(void)
+{
+    for (int i = 0; i < 2; i++)
+        th_sim_broker_stop(world->servers[i].broker);
+    world_run(world, 5000);
+    assert_false(world_is_up(world));
+    for (int i = 0; i < 2; i++)
+        th_sim_broker_start(world->servers[i].broker, false);
+    assert_true(world_comes_up(world, 10 * MINUTE));
+    world_run(world, 3000);
+}
+
+static void what_lies_in_lent_memory_is_forgotten_with_the_connection(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[600];
+
+    assert_non_null(strstr(put_piece(bytes, 600, 0, 180), "\"have\":180"));
+    reconnect();
+    assert_non_null(strstr(put_piece(bytes, 600, 180, 180), "\"have\":360"));
+    th_requests_lend(&rig.requests);
+    reconnect();
+    assert_non_null(strstr(put_piece(bytes, 600, 360, 180), "\"code\":409"));
+    expect("Sys.GetInfo", "{}", "\"mode\":\"mqtt\"");
+}
+
 static void settings_of_one_branch_stand_together(void **state)
 {
     (void)state;
@@ -261,6 +287,7 @@ int main(void)
         TEST(a_trust_bundle_comes_in_pieces),
         TEST(a_bundle_of_a_stranger_is_refused),
         TEST(pieces_that_do_not_follow_are_refused),
+        TEST(what_lies_in_lent_memory_is_forgotten_with_the_connection),
         cmocka_unit_test(settings_of_one_branch_stand_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
