@@ -20,7 +20,8 @@
 void spot_order_options(struct spot_order *order, struct option rows[SPOT_ORDER_ROWS])
 {
     const struct option more[] = {
-        {0, "ssid", "NAME", "of the wireless network it is to join", OPTION_TEXT, &order->ssid, 0, 0},
+        {0, "ssid", "NAME", "of the wireless network it is to join", OPTION_TEXT, &order->ssid, 0,
+         0},
         {0, "wifi-pass-file", "FILE", "its pass phrase, in the first line [asked for]", OPTION_TEXT,
          &order->wifi_pass_file, 0, 0},
         {0, "server", "HOST:PORT", "the broker [as the trust bundle has it]", OPTION_TEXT,
