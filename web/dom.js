@@ -83,12 +83,12 @@ function download(name, text) {
     setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-// Asks first, in a dialogue; true when the person says yes.
+// Asks first, in a dialogue; true when the person says yes. Without `yes` it only tells.
 function ask(title, content, yes, danger) {
     return new Promise((done) => {
-        const go = h(danger ? 'button.danger' : 'button.main', { value: 'yes' }, yes);
+        const go = yes && h(danger ? 'button.danger' : 'button.main', { value: 'yes' }, yes);
         const box = h('dialog', { 'aria-labelledby': 'ask' }, h('form', { method: 'dialog' },
-            h('h2', { id: 'ask' }, title), content(go), h('div.row', null, go, h('button', { value: 'no', formnovalidate: true }, 'Back'))));
+            h('h2', { id: 'ask' }, title), content(go), h('div.row', null, go, h('button', { value: 'no' }, yes ? 'Back' : 'Close'))));
         box.addEventListener('close', () => {
             box.remove();
             done(box.returnValue === 'yes');

@@ -55,9 +55,10 @@ async function save(restarts, goes) {
     try {
         await sendChanges(values);
     } catch (error) {
+        showBar();
         if (wrong.size > 0)
             return showWrong();
-        return ask('Not saved', () => h('p', null, explain(error)), 'Understood');
+        return ask('Not saved', () => h('p', null, explain(error)));
     }
     forgetChanges();
     if (goes)

@@ -91,9 +91,17 @@ async function whichIsWrong(values) {
     }
 }
 
-// Sends what was changed. A refused value is in `wrong` afterwards, by its name.
+// A change is tried before it holds, which takes a moment; the next one has to wait for it.
+async function settled() {
+    for (let i = 0; i < 40 && (await call('Sys.GetInfo')).trial; i++)
+        await wait(250);
+}
+
+// Sends what was changed. A refused value is in `wrong` afterwards, by its name. A change of mode
+// goes last: the device leaves with it.
 async function sendChanges(values) {
-    for (const config of inParts(values)) {
+    const ordered = [...values.filter(([name]) => name !== 'mode'), ...values.filter(([name]) => name === 'mode')];
+    for (const config of inParts(ordered)) {
         try {
             await call('Config.Set', { config });
         } catch (error) {
@@ -101,5 +109,8 @@ async function sendChanges(values) {
                 await whichIsWrong(Object.entries(config));
             throw error;
         }
+        Object.keys(config).forEach((name) => changes.delete(name));
+        if (config.mode !== 'mqtt')
+            await settled();
     }
 }

@@ -31,7 +31,6 @@ async function joinNetwork(ssid, pass, place) {
         throw new Failure(400, 'A pass phrase has at least 8 characters.');
     const values = [['wifi.sta.ssid', ssid], ['wifi.sta.pass', pass]];
     await sendChanges(values);
-    values.forEach(([name]) => changes.delete(name));
     showBar();
     await loadSettings();
     fill(place, h('p.note.good', null, 'Saved: the device joins ', h('strong', null, ssid),
