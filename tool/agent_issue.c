@@ -91,7 +91,9 @@ static X509 *sign(struct agent *agent, const char *device, X509_REQ *request,
 {
     int64_t now = time(NULL), end = now + agent->options.valid_s;
     int64_t issuer_end = x509_not_after(issuer->certificate);
-    int64_t begin = now - HOME_CLOCK_SLACK_S, issuer_begin = x509_not_before(issuer->certificate);
+    int64_t slack = agent->options.valid_s / 20; /* of what lives for minutes, seconds */
+    int64_t begin = now - (slack < HOME_CLOCK_SLACK_S ? slack : HOME_CLOCK_SLACK_S),
+            issuer_begin = x509_not_before(issuer->certificate);
     return x509_issue(&(struct x509_order){
         .kind = X509_CLIENT,
         .common_name = device,

@@ -116,6 +116,12 @@
       "enrol the device with its newest request: each one replaces the one before")                                         \
     X(52, ENROL_CERTIFICATE, ENROL, "a certificate in the bundle is not over this device's key and name",                   \
       "the bundle is another device's, or was put together wrongly: enrol this one with its own request")                   \
+    X(53, RENEW_UNANSWERED, ENROL, "no agent answers the request for a new certificate",                                    \
+      "start the agent on the broker's host: thimble broker agent; the device asks again by itself")                        \
+    X(54, RENEW_REFUSED, ENROL, "the agent refuses a new certificate",                                                      \
+      "the agent's log has the line; a revoked device is enrolled again")                                                   \
+    X(55, RENEW_CERTIFICATE, ENROL, "the agent's answer is no certificate over the device's new key and name",              \
+      "look at the agent's host: its log, its clock, and who else has its certificate")                                     \
     X(56, BOARD_MISSING, BOARD, "there is no such chip, device or converter here",                                          \
       "gpiodetect, ls /dev/spidev* and ls /sys/bus/iio/devices list them; raspi-config switches SPI on")                    \
     X(57, BOARD_DENIED, BOARD, "the kernel does not let this user have it",                                                 \

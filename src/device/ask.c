@@ -107,8 +107,7 @@ bool th_device_ask_time(struct th_device *device, uint32_t now_ms)
 
 /* ---- answers ---- */
 
-/* The caller in <device>/from/<caller>/rpc. */
-static struct th_span caller_of(const struct th_device *device, struct th_span topic)
+struct th_span th_device_caller(const struct th_device *device, struct th_span topic)
 {
     static const char before[] = "/from/", behind[] = "/rpc";
     size_t id = strlen(device->id), head = id + sizeof before - 1, tail = sizeof behind - 1;
@@ -182,7 +181,7 @@ static void take_time(struct th_device *device, struct th_json frame, uint32_t n
 bool th_device_answered(struct th_device *device, const struct th_mqtt_message *message,
                         uint32_t now_ms)
 {
-    struct th_span caller = caller_of(device, message->topic);
+    struct th_span caller = th_device_caller(device, message->topic);
     bool agent = caller.len > 0 && th_span_equal(caller, th_device_agent(device));
     bool user = caller.len > 0 && th_span_equal(caller, th_span_str(device->prover));
     struct th_json frame;

@@ -12,11 +12,18 @@ static bool busy(const struct th_device *device)
     return th_trial_component(&device->trial) != TH_TRIAL_NOTHING;
 }
 
+/* Another certificate of ours is no reason for a name that is not found, or a broker that does not
+ * listen: it restarts while devices renew. */
+#define IDENTITY_LAYERS                                                                        \
+    (1u << TH_LAYER_TLS | 1u << TH_LAYER_TRUST | 1u << TH_LAYER_DATE | 1u << TH_LAYER_MEMORY | \
+     1u << TH_LAYER_CONNACK | 1u << TH_LAYER_PROTOCOL)
+
 /* The prover is stored before the trial begins: a cut in between leaves a name nobody asks for. */
 static enum th_error begin(struct th_device *device, enum th_trial_component component,
                            const char *user, uint32_t now_ms)
 {
-    const struct th_trial_plan plan = {.component = component};
+    const struct th_trial_plan plan = {
+        .component = component, .layers = component == TH_TRIAL_IDENTITY ? IDENTITY_LAYERS : 0};
     struct th_text prover = th_text_init(device->prover, sizeof device->prover);
 
     th_text_str(&prover, user);
@@ -45,7 +52,7 @@ enum th_error th_device_try_settings(struct th_device *device, struct th_setting
 
 /* ---- trust ---- */
 
-static OFF_THE_STACK uint32_t sequence_in_force(const struct th_device *device)
+OFF_THE_STACK uint32_t th_device_trust_sequence(const struct th_device *device)
 {
     uint8_t raw[TH_MANIFEST_BYTES];
     struct th_manifest manifest;
@@ -86,7 +93,7 @@ static enum th_error check_bundle(struct th_device *device, struct th_span bundl
     const struct th_manifest_rules rules = {
         .product = device->config->product,
         .hardware = device->config->hardware,
-        .sequence = sequence_in_force(device),
+        .sequence = th_device_trust_sequence(device),
         .allow_development = device->config->development,
     };
 

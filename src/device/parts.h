@@ -89,8 +89,15 @@ bool th_device_answered(struct th_device *device, const struct th_mqtt_message *
                         uint32_t now_ms);
 void th_device_ask_step(struct th_device *device, uint32_t now_ms);
 uint32_t th_device_ask_deadline(const struct th_device *device, uint32_t now_ms);
+/* The caller in <device>/from/<caller>/rpc; empty in other topics. */
+struct th_span th_device_caller(const struct th_device *device, struct th_span topic);
 /* The name of the agent in the trust set; empty when there is none. */
 struct th_span th_device_agent(const struct th_device *device);
+
+/* ---- change.c ---- */
+
+/* The sequence number of the trust set in force; 0: none. */
+uint32_t th_device_trust_sequence(const struct th_device *device);
 
 /* ---- tell.c ---- */
 

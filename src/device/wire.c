@@ -307,8 +307,11 @@ static enum th_error wire_link(struct th_device *device)
         .session = config->session,
         .session_room = trial ? TH_SESSION_OVERHEAD : config->session_room,
         .session_len = &device->session_len,
+        /* A certificate's trial outlives a broker that is down: then it must not hammer (R6). */
         .times = {.backoff_first_ms = new ? TRIAL_BACKOFF_MS : config->backoff_ms,
-                  .backoff_max_ms = new ? TRIAL_BACKOFF_MS : 0},
+                  .backoff_max_ms = new &&th_trial_component(&device->trial) != TH_TRIAL_IDENTITY
+                                        ? TRIAL_BACKOFF_MS
+                                        : 0},
     };
     return th_link_init(&device->link, &device->link_config, &device->mqtt);
 }

@@ -10,8 +10,6 @@
 
 #include <cmocka.h>
 
-#include <thimble/json.h>
-
 #define FLASH_BYTES (128u * 1024)
 #define HANDSHAKE   300 /* bytes of an anchor */
 
@@ -50,6 +48,18 @@ static bool is_next(const struct th_identity *us)
     return us && us->chain_count > 0 && us->chain[0].at[8] == 'n';
 }
 
+/* What is no certificate has no dates. */
+static bool in_time(struct device_world *world, const struct th_identity *us)
+{
+    const struct th_hash_ops *sha256 = th_crypto_openssl.hashes->sha256;
+    int64_t now_s = sim_time_now(&world->times) / 1000;
+    struct th_certificate ours;
+
+    return !world->checks_us || !us || us->chain_count == 0 ||
+           !th_certificate_read(us->chain[0], sha256, &ours) ||
+           (now_s >= ours.not_before_s && now_s <= ours.not_after_s);
+}
+
 static enum th_error judge(struct device_world *world)
 {
     const struct th_trust *trust = world->start_copy.config->trust;
@@ -58,7 +68,7 @@ static enum th_error judge(struct device_world *world)
 
     if (!server || !trusts(trust, server->anchor))
         return TH_ERR_TRUST_UNKNOWN_CA;
-    if (server->refuses_us || (server->refuses_next && is_next(us)))
+    if (!in_time(world, us) || server->refuses_us || (server->refuses_next && is_next(us)))
         return TH_ERR_TRUST_WE_ARE_REFUSED;
     switch (th_trust_date(&trust->clock, server->not_before_s, server->not_after_s)) {
     case TH_DATE_EXPIRED: return TH_ERR_DATE_EXPIRED;
@@ -241,6 +251,11 @@ static void answer(struct device_world *world, const char *caller, struct th_spa
     assert_true(th_json_integer(th_json_member(frame, "id"), &id));
     assert_true(th_json_string(th_json_member(th_json_member(frame, "params"), "nonce"), nonce,
                                sizeof nonce));
+    if (strcmp(method, "Cert.Renew") == 0) {
+        if (world->on_renewal)
+            world->on_renewal(world->renewal_ctx, id, nonce, th_json_member(frame, "params"));
+        return;
+    }
     if (strcmp(method, "Trial.Prove") == 0)
         world->proofs++;
     else
@@ -568,30 +583,4 @@ const char *world_setting(struct device_world *world, const char *name)
 
     th_settings_get(&in_force, th_setting_find(th_span_str(name)), value);
     return value;
-}
-
-/* ---- looking ---- */
-
-unsigned world_said(const struct device_world *world, const char *text)
-{
-    unsigned count = 0;
-
-    for (int i = 0; i < WORLD_LINES; i++)
-        count += strstr(world->lines[i], text) != NULL;
-    return count;
-}
-
-unsigned world_logged(const struct device_world *world, const char *text)
-{
-    unsigned count = 0;
-
-    for (int i = 0; i < WORLD_LINES; i++)
-        count += strstr(world->logs[i], text) != NULL;
-    return count;
-}
-
-bool world_holds(const struct device_world *world, const void *bytes, size_t len)
-{
-    return memmem(world->flash.cells, world->flash.geometry.size, bytes, len) != NULL ||
-           memmem(world->rtc, sizeof world->rtc, bytes, len) != NULL;
 }

@@ -8,7 +8,9 @@
 #ifndef TEST_DEVICE_WORLD_H
 #define TEST_DEVICE_WORLD_H
 
+#include <thimble/certificate.h>
 #include <thimble/device.h>
+#include <thimble/json.h>
 
 #include "ports/sim/flash.h"
 #include "ports/sim/sim_broker.h"
@@ -52,6 +54,10 @@ struct device_world {
     /* Whoever answers. */
     bool agent_silent, user_silent;
     int64_t agent_off_ms; /* the agent's clock, beside the true time */
+    bool checks_us;       /* brokers look at the dates of our certificate, by the true time */
+    /* Cert.Renew; NULL: nobody answers it. */
+    void (*on_renewal)(void *ctx, int64_t id, const char *nonce, struct th_json params);
+    void *renewal_ctx;
     unsigned proofs, times_asked;
     /* What came out of it. */
     char lines[WORLD_LINES][WORLD_LINE], logs[WORLD_LINES][WORLD_LINE * 2];

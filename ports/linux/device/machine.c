@@ -164,19 +164,22 @@ static void set_config(struct machine *machine)
     th_requests_add(&machine->requests, th_sensor_methods(&machine->sensors));
     th_log_service_init(&machine->log, machine->lines, sizeof machine->lines);
     th_requests_add(&machine->requests, th_log_methods(&machine->log));
+    th_renew_init(&machine->renew, machine->renewal, sizeof machine->renewal);
+    th_requests_add(&machine->requests, th_renew_methods(&machine->renew));
     machine->services[0] = th_gpio_service(&machine->hand);
     machine->services[1] = th_zone_service(&machine->zones);
     machine->services[2] = th_sensor_service(&machine->sensors);
     th_discovery_init(&machine->discovery, &machine->zones, &machine->sensors);
-    machine->services[3] = th_requests_service(&machine->requests);
-    machine->services[4] = th_discovery_service(&machine->discovery);
-    machine->services[5] = th_log_service(&machine->log);
+    machine->services[3] = th_renew_service(&machine->renew); /* its answers are no requests */
+    machine->services[4] = th_requests_service(&machine->requests);
+    machine->services[5] = th_discovery_service(&machine->discovery);
+    machine->services[6] = th_log_service(&machine->log);
     set_page(machine);
-    machine->services[6] = th_config_mode_service(&machine->page);
+    machine->services[7] = th_config_mode_service(&machine->page);
     const struct th_legacy_config legacy = {
         .zones = &machine->zones, .sensors = &machine->sensors, .heap = host_heap};
     th_legacy_init(&machine->legacy, &legacy);
-    machine->services[7] = th_legacy_service(&machine->legacy);
+    machine->services[8] = th_legacy_service(&machine->legacy);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,

@@ -13,6 +13,7 @@
 #include <thimble/linux_gpio.h>
 #include <thimble/linux_pins.h>
 #include <thimble/log_service.h>
+#include <thimble/renew.h>
 #include <thimble/requests.h>
 #include <thimble/sensor_service.h>
 #include <thimble/tls_bearssl.h>
@@ -108,7 +109,7 @@ struct machine {
     struct th_config_mode page;
     struct th_linux_listen listener;
     struct th_legacy legacy;
-    struct th_service services[8];
+    struct th_service services[9];
     /* A handshake, or in configuration mode the page: never both. */
     union {
         uint64_t align;
@@ -119,6 +120,8 @@ struct machine {
     uint16_t inbound[16];
     uint8_t tls_in[TH_BEARSSL_IN(MACHINE_BUFFER)], tls_out[TH_BEARSSL_OUT(MACHINE_BUFFER)];
     uint8_t session[TH_SESSION_OPENSSL], trust[TH_TRUST_BUNDLE_MAX], chain[TH_CHAIN_MAX];
+    struct th_renew renew;
+    uint8_t renewal[TH_CHAIN_MAX];
     uint8_t work[TH_SETTINGS_MAX], rx[MACHINE_BUFFER];
     uint8_t answers[MACHINE_BUFFER], bundle[TH_ENROL_BUNDLE_MAX];
 };
