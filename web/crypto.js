@@ -78,6 +78,14 @@ function hkdf(salt, secret, info, length) {
 
 const base64 = (bytes) => btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(''));
 const unbase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+// null when it is none: whoever stands between may say anything.
+function bytesOf(text) {
+    try {
+        return unbase64(text);
+    } catch {
+        return null;
+    }
+}
 const same = (a, b) => a.length === b.length && a.reduce((sum, x, i) => sum | x ^ b[i], 0) === 0;
 
 // What a person types, as the device knows it; null when it can't be a code.
@@ -113,7 +121,7 @@ function seal(cipherKey, macKey, n, text) {
 
 // null when anything was altered.
 function unseal(cipherKey, macKey, n, box) {
-    const bytes = unbase64(box), hidden = bytes.slice(0, -16);
+    const bytes = bytesOf(box) || [], hidden = bytes.slice(0, -16);
     if (bytes.length < 16 || !same(macOf(macKey, n, hidden), bytes.slice(-16)))
         return null;
     return new TextDecoder().decode(cipher(cipherKey, n, hidden));

@@ -25,7 +25,7 @@ async function comesBack(seconds, silent = () => {}) {
                 return false;
         }
         silent(gone);
-        await wait(2000);
+        await wait(1000);
     }
     return false;
 }

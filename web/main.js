@@ -29,8 +29,12 @@ function showTop() {
 function showNav() {
     fill($('nav'), h('ul', null, ORDER.map((name) => h('li', null,
         h('a', { href: '#/' + name, 'aria-current': name === current ? 'page' : null }, views[name].title)))));
+    seeWhere();
+}
+function seeWhere() {
     const here = $('nav').querySelector('[aria-current]');
-    here.parentNode.parentNode.scrollLeft = here.offsetLeft - 60;
+    if (here)
+        here.parentNode.parentNode.scrollLeft = here.offsetLeft - 60;
 }
 
 async function show(name) {
@@ -69,6 +73,7 @@ addEventListener('beforeunload', (event) => {
     if (changes.size > 0)
         event.preventDefault();
 });
+addEventListener('resize', seeWhere);
 addEventListener('pagehide', farewell);
 addEventListener('pageshow', (event) => {
     if (event.persisted)

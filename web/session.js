@@ -9,7 +9,7 @@ class Failure extends Error {
         this.wait = wait;
     }
 }
-const AWAY = 0, ALTERED = -1;
+const AWAY = 0, ALTERED = -1, STRANGE = 'That was no answer of a Thimble.';
 const session = { key: null, device: '' };
 let queue = Promise.resolve();
 let whenLost = () => {};
@@ -21,7 +21,7 @@ async function post(method, params) {
     try {
         const got = await fetch('/rpc', { method: 'POST', headers: { 'Content-Type': 'application/json' }, cache: 'no-store',
             body: JSON.stringify({ id: 1, method, params }), signal: stop.signal });
-        answer = await got.json();
+        answer = await got.json().catch(() => null);
     } catch {
         whenAway(true);
         throw new Failure(AWAY, 'The device does not answer. Is it on, and are you still in its network?');
@@ -29,19 +29,22 @@ async function post(method, params) {
         clearTimeout(timer);
     }
     whenAway(false);
-    const { error } = answer;
-    if (error || !answer.result)
-        throw new Failure((error || answer).code || 400, (error || answer).message || 'That was no answer of a Thimble.', error && error.wait);
-    return answer.result;
+    const { error, result } = answer || {};
+    if (error || !result)
+        throw error && error.message ? new Failure(error.code, error.message, error.wait) : new Failure(400, STRANGE);
+    return result;
 }
 
 // Proves `key`; session.keys is there then. The device proves itself as well.
 async function open(key, take) {
     const ours = crypto.getRandomValues(new Uint8Array(16));
     const start = await post('Session.Open', { kind: 'page', nonce: base64(ours), ...take && { take } });
-    const keys = sessionKeys(key, start.session, ours, unbase64(start.nonce), start.device);
+    const theirs = bytesOf(start.nonce);
+    if (!theirs || theirs.length !== 16 || typeof start.device !== 'string' || start.device.length > 32)
+        throw new Failure(ALTERED, STRANGE);
+    const keys = sessionKeys(key, start.session, ours, theirs, start.device);
     const proved = await post('Session.Prove', { session: start.session, proof: base64(keys[0]) });
-    if (!same(keys[1], unbase64(proved.proof)))
+    if (!same(keys[1], bytesOf(proved.proof) || []))
         throw new Failure(ALTERED, 'What answers here does not know the code. It is not your device, or somebody stands between: do not go on.');
     Object.assign(session, { key, keys, id: start.session, n: 0, device: start.device });
 }

@@ -384,6 +384,40 @@ async function byKeyboard() {
     await page.context().close();
 }
 
+// Somebody stands between and alters what the device says.
+async function betweenThem() {
+    const page = await browsers.open('phone', device.url);
+    let alter = (text) => text;
+    await page.route('**/rpc', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: alter(await response.text(), route.request().postData()) });
+    });
+    const answers = [['no JSON', () => '<html>'], ['null', () => 'null'], ['no base64', (text) => text.replace(/"nonce":"./, '"nonce":"*')],
+        ['a nonce that is short', (text) => text.replace(/"nonce":"..../, '"nonce":"')], ['a name that is none', (text) => text.replace(/"device":"[^"]*"/, '"device":{"a":1}')],
+        ['another name', (text) => text.replace(/"device":"[^"]*"/, '"device":"other"')], ['another session', (text) => text.replace(/"session":/, '"session":1')],
+        ['another proof', (text) => text.replace(/"proof":"(.)/, (_, c) => `"proof":"${c === 'A' ? 'B' : 'A'}`)]];
+    for (const [what, how] of answers) {
+        alter = how;
+        await page.fill('#code', device.code);
+        await page.click('button:text-is("Open")');
+        await page.locator('button:text-is("Open"):not([aria-busy])').waitFor();
+        const told = await error(page);
+        check(`${what} opens nothing, and is told (F1)`, await page.locator('#nav').isHidden() && told.length > 20 && !/made a mistake/.test(told), told);
+    }
+    alter = (text) => text;
+    await unlockAnyhow(page);
+    alter = (text, sent) => sent.includes('Session.Call') ? text.replace(/"box":"(.)/, (_, c) => `"box":"${c === 'A' ? 'B' : 'A'}`) : text;
+    await page.click('#nav a:text-is("Failures")');
+    await page.locator('#main [role=alert]').waitFor();
+    check('an answer that was altered is not believed', /altered under way/.test(await page.innerText('#main')), await page.innerText('#main'));
+    alter = (text) => text;
+    await page.click('button:text-is("Try again")');
+    await page.locator('#main .empty, #main .log').first().waitFor();
+    await page.unrouteAll({ behavior: 'wait' });
+    await page.click('button:text-is("Lock")');
+    await page.context().close();
+}
+
 async function thePolicyHolds() {
     const page = await browsers.open('desk', device.url, { silent: false });
     const ran = await page.evaluate(async () => {
@@ -421,7 +455,7 @@ await browsers.start();
 check('a blank device opens its page', await device.start(), device.said);
 check('and shows its code on the console', device.code !== '', device.said);
 const page = await browsers.open('phone', device.url);
-for (const scene of [aWrongCode, settingsAreSaved, muchIsSaved, zonesRun, wifiIsJoined, sensorsShow, itIsEnrolled, itCannotConnect, itIsKilled, twoAtOnce, leftOpen, byKeyboard, thePolicyHolds, itIsReset]) {
+for (const scene of [aWrongCode, settingsAreSaved, muchIsSaved, zonesRun, wifiIsJoined, sensorsShow, itIsEnrolled, itCannotConnect, itIsKilled, twoAtOnce, leftOpen, byKeyboard, betweenThem, thePolicyHolds, itIsReset]) {
     const begin = Date.now();
     try {
         await scene(page);
