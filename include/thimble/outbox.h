@@ -47,8 +47,8 @@ struct th_outbox_ops {
      * such id, or the medium failed. */
     bool (*set_state)(void *ctx, uint16_t id, enum th_outbox_state state);
     bool (*remove)(void *ctx, uint16_t id);
-    /* Looks up one id. */
-    bool (*find)(void *ctx, uint16_t id, struct th_outbox_entry *out);
+    /* Looks up one id; NULL: there is no such record. Good until the next call. */
+    const struct th_outbox_entry *(*find)(void *ctx, uint16_t id);
     /* Walks all in order of age: `*cursor` 0 begins. A cursor stays good whatever is added, changed
      * or removed in between: it goes on with the oldest record that is younger than the last. */
     bool (*next)(void *ctx, uint32_t *cursor, struct th_outbox_entry *out);

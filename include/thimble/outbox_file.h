@@ -59,6 +59,7 @@ struct th_outbox_file {
     uint32_t pending, pending_from, pending_crc, pending_chain;
     struct th_outbox_file_record begun; /* and not complete while `pending` > 0 */
     const void *begun_extra;
+    struct th_outbox_entry found; /* what was looked up last */
     struct th_outbox_file_entry *entries;
     uint32_t first, used, allocated, next_number;
     uint8_t *inbound;

@@ -293,12 +293,14 @@ static void show(const struct th_outbox_file_entry *entry, struct th_outbox_entr
                                     .extra = entry->extra};
 }
 
-static bool find(void *ctx, uint16_t id, struct th_outbox_entry *out)
+static const struct th_outbox_entry *find(void *ctx, uint16_t id)
 {
-    const struct th_outbox_file_entry *entry = look_up(ctx, id);
-    if (entry)
-        show(entry, out);
-    return entry != NULL;
+    struct th_outbox_file *file = ctx;
+    const struct th_outbox_file_entry *entry = look_up(file, id);
+    if (!entry)
+        return NULL;
+    show(entry, &file->found);
+    return &file->found;
 }
 
 static bool next(void *ctx, uint32_t *cursor, struct th_outbox_entry *out)

@@ -188,12 +188,14 @@ static inline bool take_ack(struct th_mqtt *mqtt, uint8_t first, const uint8_t *
                             struct th_mqtt_event *event, bool *done)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    struct th_outbox_entry entry;
     uint16_t id = (uint16_t)(body[0] << 8 | body[1]);
-    if (outbox->ops == NULL || id == 0 || !outbox->ops->find(outbox->ctx, id, &entry))
+    if (outbox->ops == NULL || id == 0)
+        return false;
+    const struct th_outbox_entry *entry = outbox->ops->find(outbox->ctx, id);
+    if (entry == NULL)
         return false;
     uint8_t state = first == TH_PUBCOMP ? TH_OUTBOX_RELEASED : TH_OUTBOX_PUBLISHED;
-    if (entry.qos != (first == TH_PUBACK ? 1 : 2) || entry.state != state || mqtt->inflight == 0)
+    if (entry->qos != (first == TH_PUBACK ? 1 : 2) || entry->state != state || mqtt->inflight == 0)
         return false;
     if (first == TH_PUBREC) {
         if (th_mqtt_room(mqtt) < 4 || !outbox->ops->set_state(outbox->ctx, id, TH_OUTBOX_RELEASED))

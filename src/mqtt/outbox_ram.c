@@ -107,12 +107,9 @@ static bool remove_record(void *ctx, uint16_t id)
     return true;
 }
 
-static bool find(void *ctx, uint16_t id, struct th_outbox_entry *out)
+static const struct th_outbox_entry *find(void *ctx, uint16_t id)
 {
-    const struct th_outbox_entry *record = look_up(ctx, id);
-    if (record != NULL)
-        *out = *record;
-    return record != NULL;
+    return look_up(ctx, id);
 }
 
 /* A cursor is a record's place plus `moved`, and one, so that it is never 0. */

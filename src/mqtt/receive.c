@@ -115,24 +115,24 @@ static unsigned on_pubrec(struct th_mqtt *mqtt, uint8_t state)
 static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_event *event)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    struct th_outbox_entry entry;
+    const struct th_outbox_entry *entry = NULL;
     bool refused = event->u.ack.reason_code >= 0x80;
-    bool known = outbox->ops != NULL && outbox->ops->find(outbox->ctx, mqtt->rx_id, &entry) &&
-                 entry.state != TH_OUTBOX_QUEUED;
     bool received = first == TH_PUBREC && !refused;
-    if (!known) {
+    if (outbox->ops != NULL)
+        entry = outbox->ops->find(outbox->ctx, mqtt->rx_id);
+    if (entry == NULL || entry->state == TH_OUTBOX_QUEUED) {
         if (TH_WRONG(qos2_unknown_id, true))
             return TH_PROTOCOL_ERROR;
         return received ? owe(mqtt, TH_PUBREL, 0x92) : TH_STEP_ON;
     }
     if (TH_WRONG(ack_error_acknowledges, refused))
         return TH_STEP_ON;
-    if (TH_RULE(ack_other_qos, entry.qos != (first == TH_PUBACK ? 1 : 2)) ||
-        TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry.state != TH_OUTBOX_RELEASED) ||
+    if (TH_RULE(ack_other_qos, entry->qos != (first == TH_PUBACK ? 1 : 2)) ||
+        TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry->state != TH_OUTBOX_RELEASED) ||
         ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == mqtt->rx_id))
         return TH_PROTOCOL_ERROR;
     if (received)
-        return on_pubrec(mqtt, entry.state);
+        return on_pubrec(mqtt, entry->state);
     /* The broker took the message over with PUBREC. 0x92 says that it was done with it before the
      * last connection ended, and is no refusal (5.0 §3.7.2.1). */
     if (first == TH_PUBCOMP)
@@ -281,19 +281,46 @@ bool th_mqtt_gather(struct th_mqtt *mqtt, uint32_t want)
     return mqtt->rx_have >= want;
 }
 
-/* Where the fixed header at `at` ends, and what its remaining length says; more than 5 when that
- * has too many bytes, 0 while more than `have` are needed. */
-static uint32_t read_header(const uint8_t *at, size_t have, uint32_t *body_len)
+/* A packet whose fixed header is known; a step. */
+static unsigned begin(struct th_mqtt *mqtt, const uint8_t *at, uint32_t header, uint32_t len,
+                      struct th_mqtt_event *event)
 {
-    uint32_t value = 0;
-    for (uint32_t i = 1; i < have; i++) {
-        value |= (uint32_t)(at[i] & 0x7F) << (7 * (i - 1));
+    const struct th_mqtt_config *config = mqtt->config;
+    bool in_place = TH_FAST && at != config->rx;
+    uint32_t total = header + len;
+    if (TH_RULE(varint_shortest, header > 2 && at[header - 1] == 0) && th_mqtt_is_5(mqtt))
+        return TH_MALFORMED;
+    unsigned step = check_header(mqtt, at[0], total);
+    if (step != TH_STEP_ON)
+        return step;
+    if (in_place) {
+        mqtt->rx_at += total;
+    } else {
+        if (total > config->rx_room)
+            return config->large != NULL && at[0] >> 4 == TH_PUBLISH >> 4
+                       ? config->large->begin(mqtt, header, total, event)
+                       : TH_BROKEN(TH_ERR_MEMORY_PACKET);
+        if (!th_mqtt_gather(mqtt, total))
+            return TH_STEP_WAIT;
+        mqtt->rx_have = 0;
+    }
+    struct th_reader reader = {at + header, at + total, false};
+    return dispatch(mqtt, at[0], &reader, event);
+}
+
+/* The length of the fixed header of a whole packet that fits and lies in the stream's buffer; 0
+ * when there is none. A large machine reads it there; a small one saves the code. */
+static uint32_t header_in_place(const struct th_mqtt *mqtt, uint32_t *len)
+{
+    const uint8_t *at = mqtt->rx_at;
+    size_t there = (size_t)(mqtt->rx_end - at);
+    *len = 0;
+    for (uint32_t i = 1; i < there && i < 5; i++) {
+        *len |= (uint32_t)(at[i] & 0x7F) << (7 * (i - 1));
         if ((at[i] & 0x80) == 0) {
-            *body_len = value;
-            return i + 1;
+            uint32_t total = i + 1 + *len;
+            return total <= there && total <= mqtt->config->rx_room ? i + 1 : 0;
         }
-        if (TH_RULE(remaining_length_5_bytes, i == 4))
-            return 6;
     }
     return 0;
 }
@@ -301,42 +328,23 @@ static uint32_t read_header(const uint8_t *at, size_t have, uint32_t *body_len)
 unsigned th_mqtt_receive(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     const struct th_mqtt_config *config = mqtt->config;
-    const uint8_t *at = mqtt->rx_at;
-    size_t there = (size_t)(mqtt->rx_end - at);
-    uint32_t header = 0, len = 0;
+    uint32_t header = 1, len = 0;
     if (mqtt->rx_mode != TH_RX_PACKET)
         return config->large->receive(mqtt, event);
-    /* On a large machine a whole packet that fits is read where it lies. A small one saves the
-     * code. */
-    if (TH_FAST && mqtt->rx_have == 0)
-        header = read_header(at, there, &len);
-    bool whole = header != 0 && header + len <= there && header + len <= config->rx_room;
-    if (!whole) {
-        at = config->rx;
-        header = 0;
-        for (uint32_t want = 2; header == 0; want++) {
-            if (!th_mqtt_gather(mqtt, want))
-                return TH_STEP_WAIT;
-            header = read_header(at, mqtt->rx_have, &len);
-        }
+    if (TH_FAST && mqtt->rx_have == 0) {
+        uint32_t there = header_in_place(mqtt, &len);
+        if (there > 0)
+            return begin(mqtt, mqtt->rx_at, there, len, event);
+        len = 0;
     }
-    if (TH_RULE(remaining_length_5_bytes, header > 5) ||
-        (TH_RULE(varint_shortest, header > 2 && at[header - 1] == 0) && th_mqtt_is_5(mqtt)))
-        return TH_MALFORMED;
-    unsigned step = check_header(mqtt, at[0], header + len);
-    if (step != TH_STEP_ON)
-        return step;
-    if (whole) {
-        mqtt->rx_at += header + len;
-    } else {
-        if (header + len > config->rx_room)
-            return config->large != NULL && at[0] >> 4 == TH_PUBLISH >> 4
-                       ? config->large->begin(mqtt, header, header + len, event)
-                       : TH_BROKEN(TH_ERR_MEMORY_PACKET);
-        if (!th_mqtt_gather(mqtt, header + len))
+    uint8_t byte;
+    do {
+        if (TH_RULE(remaining_length_5_bytes, header == 5))
+            return TH_MALFORMED;
+        if (!th_mqtt_gather(mqtt, header + 1))
             return TH_STEP_WAIT;
-        mqtt->rx_have = 0;
-    }
-    struct th_reader reader = {at + header, at + header + len, false};
-    return dispatch(mqtt, at[0], &reader, event);
+        byte = config->rx[header];
+        len |= (uint32_t)(byte & 0x7F) << (7 * (header++ - 1) & 31);
+    } while ((byte & 0x80) != 0);
+    return begin(mqtt, config->rx, header, len, event);
 }

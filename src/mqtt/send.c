@@ -211,7 +211,7 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
 static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    struct th_outbox_entry entry, other;
+    struct th_outbox_entry entry;
     uint32_t before = mqtt->cursor;
     bool resending = mqtt->resending;
     if (!outbox->ops->next(outbox->ctx, &mqtt->cursor, &entry)) {
@@ -227,8 +227,8 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         TH_WRONG(qos2_sent_expiry, resending && th_mqtt_is_5(mqtt)))
         return TH_STEP_ON;
     if (TH_WRONG(resend_order, resending && entry.id > 1) &&
-        outbox->ops->find(outbox->ctx, entry.id ^ 1, &other))
-        entry = other;
+        outbox->ops->find(outbox->ctx, entry.id ^ 1) != NULL)
+        entry = *outbox->ops->find(outbox->ctx, entry.id ^ 1);
     if (entry.state != TH_OUTBOX_RELEASED) {
         if (!TH_RULE(receive_maximum_sent, mqtt->inflight >= mqtt->limits.receive_maximum))
             return send_record(mqtt, &entry, event);
@@ -275,12 +275,11 @@ unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 static bool in_use(const struct th_mqtt *mqtt, uint16_t id)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
-    struct th_outbox_entry entry;
     for (size_t i = 0; i < TH_MQTT_REQUESTS_MAX; i++) {
         if (TH_VALUE(packet_id_zero, true, id != 0) && mqtt->requests[i].id == id)
             return true;
     }
-    return outbox->ops != NULL && outbox->ops->find(outbox->ctx, id, &entry);
+    return outbox->ops != NULL && outbox->ops->find(outbox->ctx, id) != NULL;
 }
 
 uint16_t th_mqtt_new_id(struct th_mqtt *mqtt)

@@ -73,10 +73,10 @@ static bool remove_record(void *ctx, uint16_t id)
     return !fails(world) && world->ram_ops->remove(&world->ram, id);
 }
 
-static bool find(void *ctx, uint16_t id, struct th_outbox_entry *out)
+static const struct th_outbox_entry *find(void *ctx, uint16_t id)
 {
     struct world *world = ctx;
-    return world->ram_ops->find(&world->ram, id, out);
+    return world->ram_ops->find(&world->ram, id);
 }
 
 static bool next(void *ctx, uint32_t *cursor, struct th_outbox_entry *out)

@@ -119,10 +119,10 @@ static bool on_remove(void *ctx, uint16_t id)
     return done;
 }
 
-static bool on_find(void *ctx, uint16_t id, struct th_outbox_entry *out)
+static const struct th_outbox_entry *on_find(void *ctx, uint16_t id)
 {
     struct model_outbox *outbox = ctx;
-    return outbox->below.ops->find(outbox->below.ctx, id, out);
+    return outbox->below.ops->find(outbox->below.ctx, id);
 }
 
 /* The record before the one whose turn it would be: the newest first, for the mutant. */

@@ -61,10 +61,10 @@ static bool remove_record(void *ctx, uint16_t id)
     return !fails(medium) && medium->inner.ops->remove(medium->inner.ctx, id);
 }
 
-static bool find(void *ctx, uint16_t id, struct th_outbox_entry *out)
+static const struct th_outbox_entry *find(void *ctx, uint16_t id)
 {
     struct medium *medium = ctx;
-    return medium->inner.ops->find(medium->inner.ctx, id, out);
+    return medium->inner.ops->find(medium->inner.ctx, id);
 }
 
 static bool next(void *ctx, uint32_t *cursor, struct th_outbox_entry *out)

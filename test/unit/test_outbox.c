@@ -34,10 +34,10 @@ static void setup(struct model *model, uint32_t room)
 static void check_record(struct model *model, const struct record *record)
 {
     const struct th_outbox *outbox = &model->outbox;
-    struct th_outbox_entry found;
     uint8_t bytes[200];
-    assert_true(outbox->ops->find(outbox->ctx, record->entry.id, &found));
-    assert_memory_equal(&found, &record->entry, sizeof found);
+    const struct th_outbox_entry *found = outbox->ops->find(outbox->ctx, record->entry.id);
+    assert_non_null(found);
+    assert_memory_equal(found, &record->entry, sizeof *found);
     uint32_t half = record->entry.len / 2;
     size_t len = outbox->ops->read(outbox->ctx, record->entry.id, 0, bytes, half);
     len += outbox->ops->read(outbox->ctx, record->entry.id, half, bytes + half, sizeof bytes);
@@ -157,14 +157,13 @@ static void identifier_0_is_never_found(void **state)
 {
     (void)state;
     static struct model model;
-    struct th_outbox_entry entry;
     uint64_t seed = 5;
     setup(&model, 1024);
     for (uint16_t id = 1; id <= 3; id++)
         assert_true(add(&model, id, 20, &seed));
     remove_at(&model, 1);
     const struct th_outbox *outbox = &model.outbox;
-    assert_false(outbox->ops->find(outbox->ctx, 0, &entry));
+    assert_null(outbox->ops->find(outbox->ctx, 0));
     assert_false(outbox->ops->remove(outbox->ctx, 0));
     assert_false(outbox->ops->set_state(outbox->ctx, 0, TH_OUTBOX_RELEASED));
     check_all(&model);
