@@ -408,7 +408,7 @@ async function betweenThem() {
     await unlockAnyhow(page);
     alter = (text, sent) => sent.includes('Session.Call') ? text.replace(/"box":"(.)/, (_, c) => `"box":"${c === 'A' ? 'B' : 'A'}`) : text;
     await page.click('#nav a:text-is("Failures")');
-    await page.locator('#main [role=alert]').waitFor();
+    await page.locator('#main [role=alert]', { hasText: 'did not work' }).waitFor();
     check('an answer that was altered is not believed', /altered under way/.test(await page.innerText('#main')), await page.innerText('#main'));
     alter = (text) => text;
     await page.click('button:text-is("Try again")');
