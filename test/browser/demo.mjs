@@ -10,7 +10,11 @@ const tell = (text) => console.log('  page | ' + text);
 
 async function edit(page, name, value) {
     await page.fill('#search', name);
-    await page.fill(`[id="f-${name}"]`, value);
+    const field = page.locator(`[id="f-${name}"]`);
+    if (await field.getAttribute('role') === 'switch')
+        await field.setChecked(value === 'true');
+    else
+        await field.fill(value);
     tell(`${name} = ${value}`);
 }
 async function go(page, part) {
@@ -23,10 +27,13 @@ async function setUp(page) {
     await edit(page, 'zones.count', '2');
     await edit(page, 'zones.pins', '5,4');
     await edit(page, 'telemetry.interval_s', '30');
+    await edit(page, 'legacy.enable', 'true');
+    await edit(page, 'legacy.mac', '18:fe:34:00:00:01');
     await page.click('button:text-is("Review and save")');
     await page.click('dialog button:text-is("Save")');
-    await page.locator('#said', { hasText: 'saved' }).waitFor();
-    tell('saved');
+    await page.click('dialog button:text-is("Restart now")');
+    tell('saved, and restarted for what needs it');
+    await page.locator('h1:text-is("Settings")').waitFor();
     await go(page, 'Credentials');
     await page.fill('#name', 'lamp');
     await page.click('button:text-is("Make the request")');

@@ -14,6 +14,8 @@ check "it connects" says "lamp | connected"
 check "and nothing listens (F3)" says "  port [0-9]*: closed"
 check "a zone goes on" says "pin 05 out 0"
 check "and off after five seconds" says "pin 05 out 1 .*, after [56] s"
+check "HttpOn is answered" says "ann < HTTP Server Restored"
+check "and brings the page back" says "device lamp, mode config"
 check "its settings are as they were" says "page | telemetry.interval_s = 30"
 nothing_left() { [ -z "$(ls -A "$TMPDIR")" ] && ! pgrep -f "$TMPDIR"; }
 check "nothing is left behind" nothing_left
