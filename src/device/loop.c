@@ -116,9 +116,10 @@ void th_device_stop(struct th_device *device, uint32_t now_ms)
 {
     if (!device->linked)
         return;
-    /* A DISCONNECT in good order takes the last will with it. */
+    /* A DISCONNECT in good order takes the last will with it. QoS 0 leaves before it; the outbox,
+     * which QoS 1 would leave from, does not any more. */
     if (th_link_state(&device->link) == TH_LINK_UP)
-        th_device_publish(device, "status", TH_SPAN("offline"), TH_MQTT_QOS1, true, NULL);
+        th_device_publish(device, "status", TH_SPAN("offline"), TH_MQTT_QOS0, true, NULL);
     th_link_stop(&device->link, now_ms);
 }
 
