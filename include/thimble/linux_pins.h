@@ -60,8 +60,9 @@ struct th_linux_pins {
     int guard;  /* socket to the guard; -1: closed */
     pid_t pid;  /* of the guard */
     char *file; /* the text, mapped; NULL: the wires are real */
-    bool lost;
+    bool lost, spi_used;
     char why[TH_LINUX_WHY];
+    char leased[TH_LINUX_WIRES]; /* 0: never; 'L' or 'H': goes off to it */
     uint32_t (*now_ms)(void *ctx);
     void *ctx;
 };
@@ -86,9 +87,14 @@ void th_linux_pins_close(struct th_linux_pins *pins);
 /* Why the wires did not do what they were told last; "": they did. Lives until the next call. */
 const char *th_linux_pins_why(const struct th_linux_pins *pins);
 
-/* The guard has gone. Nothing can be switched any more, and what was on is on or off as the kernel
- * leaves the pins of a process that has died: end this one, and start anew. */
+/* The guard has gone, as no requests are answered any more. What was on may be on still: rescue it,
+ * end this process, and start anew. */
 bool th_linux_pins_lost(const struct th_linux_pins *pins);
+
+/* After that: drives from here all that was ever on a lease to where it goes off, and the byte over
+ * SPI to 0xFF. `wires` opened anew, or NULL for virtual ones. False when one does not obey within a
+ * second; th_linux_pins_why() tells. */
+bool th_linux_pins_rescue(struct th_linux_pins *pins, const struct th_linux_wires *wires);
 
 /* ---- virtual wires, as somebody outside sees and drives them ---- */
 

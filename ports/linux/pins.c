@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pins_file.h"
@@ -46,6 +47,36 @@ bool th_linux_pins_lost(const struct th_linux_pins *pins)
     return pins->lost;
 }
 
+/* True when all wires have obeyed. */
+static bool all_off(struct th_linux_pins *pins, const struct th_linux_wires *wires)
+{
+    bool good = true;
+
+    for (uint8_t pin = 0; pin < TH_LINUX_WIRES; pin++) {
+        if (pins->leased[pin])
+            good &= wires->ops->drive(wires->ctx, pin, pins->leased[pin] == 'H', pins->why);
+    }
+    if (pins->spi_used)
+        good &= wires->ops->send(wires->ctx, 0xFF, pins->why);
+    return good;
+}
+
+bool th_linux_pins_rescue(struct th_linux_pins *pins, const struct th_linux_wires *wires)
+{
+    struct th_linux_wires file = pins_file_wires(pins->file);
+    bool good = false;
+
+    if (!wires && !pins->file)
+        return false;
+    /* The kernel takes a moment to take the lines from a process that was killed. */
+    for (int i = 0; i < 20 && !good; i++) {
+        good = all_off(pins, wires ? wires : &file);
+        if (!good)
+            nanosleep(&(struct timespec){0, 50000000}, NULL);
+    }
+    return good;
+}
+
 /* A time of the board's counter on the guard's clock. */
 static int64_t time_of(struct th_linux_pins *pins, uint32_t at_ms)
 {
@@ -75,8 +106,12 @@ static bool arm_off(void *ctx, uint8_t pin, enum th_pin_level safe, uint32_t at_
 {
     const struct guard_request request = {
         .op = GUARD_ARM, .pin = pin, .level = safe == TH_PIN_HIGH, .at_ms = {time_of(ctx, at_ms)}};
+    struct th_linux_pins *pins = ctx;
 
-    return ask(ctx, &request, NULL);
+    if (!ask(pins, &request, NULL))
+        return false;
+    pins->leased[pin] = safe == TH_PIN_HIGH ? 'H' : 'L';
+    return true;
 }
 
 static bool output(void *ctx, uint8_t byte, const struct th_spi_step *steps, uint8_t count)
@@ -90,6 +125,7 @@ static bool output(void *ctx, uint8_t byte, const struct th_spi_step *steps, uin
         request.bytes[i] = steps[i].byte;
     }
     request.bytes[TH_SPI_STEPS] = byte;
+    ((struct th_linux_pins *)ctx)->spi_used = true;
     return ask(ctx, &request, NULL);
 }
 

@@ -47,6 +47,17 @@ kill -KILL "$runner"
 check "the device ends with whoever runs it, also when that is killed" wait_for 5 not kill -0 "$device"
 wait "$runner" 2>/dev/null
 
+# ---- the guard ----
+"${run[@]}" --flash "$flash" --set inputs.pins=12 >/dev/null
+"${run[@]}" --flash "$flash" --board "pins=$pins" >"$scratch/device" 2>&1 &
+device=$!
+children+=("$device")
+wait_for 10 grep -q "device without a name" "$scratch/device"
+kill -KILL "$(pgrep -P "$device")"
+wait "$device"
+check "a device whose guard was killed switches everything off and ends" test $? = 1
+check "and says so" grep -q "what was on is off; this process ends" "$scratch/device"
+
 # ---- on a terminal ----
 cat >"$scratch/terminal.py" <<'EOF'
 """terminal.py ROWSxCOLUMNS OUT STEP... -- COMMAND: runs it on a terminal. Steps: wait:TEXT in the

@@ -414,6 +414,22 @@ static void a_guard_that_has_gone_is_told(void **state)
     assert_non_null(strstr(th_linux_pins_why(&pins), "guard"));
 }
 
+static void what_a_lost_guard_left_on_is_switched_off_from_here(void **state)
+{
+    (void)state;
+    assert_true(arm(4, 60000));
+    assert_true(set(4, TH_PIN_LOW));
+    assert_true(th_linux_spi_ops.output(&pins, 0xFE, NULL, 0));
+    kill(pins.pid, SIGKILL);
+    assert_false(set(4, TH_PIN_HIGH));
+    assert_true(th_linux_pins_lost(&pins));
+    assert_true(shows("pin 04 out 0"));
+    assert_true(th_linux_pins_rescue(&pins, NULL));
+    assert_true(shows("pin 04 out 1"));
+    assert_true(shows("spi ff\n"));
+    assert_true(shows("pin 05 --- 0"));
+}
+
 static void a_pin_the_guard_cannot_number_is_refused(void **state)
 {
     (void)state;
@@ -444,6 +460,7 @@ int main(void)
         WIRES(an_order_to_go_off_that_fails_is_kept),
         WIRES(at_the_end_a_wire_is_asked_until_it_obeys),
         WIRES(a_guard_that_has_gone_is_told),
+        TEST(what_a_lost_guard_left_on_is_switched_off_from_here),
         WIRES(a_pin_the_guard_cannot_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,8 @@ struct machine {
 enum th_error wiring_open(struct machine *machine, uint32_t (*now_ms)(void *ctx),
                           struct th_failure *failure);
 void wiring_close(struct machine *machine);
+/* The guard has gone: everything off from here. */
+bool wiring_rescue(struct machine *machine);
 
 /* TH_OK, or `failure` says what is in the way and nothing is open. The struct must not move. */
 enum th_error machine_open(struct machine *machine, const struct machine_options *options,

@@ -513,6 +513,8 @@ static int run(void)
         tell_of_pins();
         /* Whoever runs this starts it anew, which begins with everything off. */
         if (th_linux_pins_lost(&machine.pins)) {
+            printf("pins: %s\n", wiring_rescue(&machine) ? "what was on is off; this process ends"
+                                                         : "what is on could not be switched off");
             code = EXIT_FAILURE;
             break;
         }

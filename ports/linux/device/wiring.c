@@ -21,7 +21,25 @@ static enum th_error open_real(struct machine *machine, uint32_t (*now_ms)(void 
     th_linux_gpio_close(&machine->gpio);
     return machine->pins.pid > 0 ? TH_OK : failure->error;
 }
+
+static bool rescue_real(struct machine *machine)
+{
+    struct th_failure failure;
+
+    if (th_linux_gpio_open(&machine->gpio, &machine->options.real, &failure) != TH_OK)
+        return false;
+    struct th_linux_wires wires = th_linux_gpio_wires(&machine->gpio);
+    bool good = th_linux_pins_rescue(&machine->pins, &wires);
+    th_linux_gpio_close(&machine->gpio);
+    return good;
+}
 #else
+static bool rescue_real(struct machine *machine)
+{
+    (void)machine;
+    return false;
+}
+
 static enum th_error open_real(struct machine *machine, uint32_t (*now_ms)(void *ctx),
                                struct th_failure *failure)
 {
@@ -47,4 +65,10 @@ enum th_error wiring_open(struct machine *machine, uint32_t (*now_ms)(void *ctx)
 void wiring_close(struct machine *machine)
 {
     th_linux_pins_close(&machine->pins);
+}
+
+bool wiring_rescue(struct machine *machine)
+{
+    return machine->options.pins ? th_linux_pins_rescue(&machine->pins, NULL)
+                                 : rescue_real(machine);
 }
