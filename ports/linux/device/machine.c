@@ -145,8 +145,10 @@ static void set_sensors(struct machine *machine)
 
 static void set_page(struct machine *machine)
 {
-    const struct th_config_mode_options options = {
+    struct th_config_mode_options options = {
         .requests = &machine->requests, .arena = &machine->lent.page, .page = &th_page};
+
+    memcpy(options.ap, machine->point.config.address, sizeof options.ap);
 
     th_config_mode_init(&machine->page, &options);
 }
@@ -238,9 +240,14 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
         return failure->error;
     }
     machine->loop.dns_servers = options->dns;
+    if (access_point_init(&machine->point, options->access_point, &machine->loop) &&
+        machine->point.interface[0] && machine->options.http.family == 0) {
+        machine->options.http = (struct th_address){.family = 4, .port = 80};
+        memcpy(machine->options.http.bytes, machine->point.config.address, 4);
+    }
     th_linux_net_init(&machine->net, &machine->loop);
     th_linux_udp_init(&machine->udp, &machine->loop);
-    th_linux_listen_init(&machine->listener, &machine->loop, &options->http);
+    th_linux_listen_init(&machine->listener, &machine->loop, &machine->options.http);
     set_board(machine);
     set_config(machine);
     *failure = th_failure_of(TH_ERR_TLS_LIBRARY);
@@ -256,6 +263,7 @@ enum th_error machine_open(struct machine *machine, const struct machine_options
 void machine_close(struct machine *machine)
 {
     console_close(&machine->console);
+    access_point_close(&machine->point);
     th_linux_listen_close(&machine->listener);
     th_linux_udp_close(&machine->udp);
     th_linux_net_close(&machine->net);

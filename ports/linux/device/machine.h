@@ -20,6 +20,7 @@
 #include <thimble/tls_openssl.h>
 #include <thimble/zone_service.h>
 
+#include "access_point.h"
 #include "console.h"
 
 /* A network in a file: `ssid`, `pass`, `gone`, `mute` and `dhcp_silent`, a `name=value` a line,
@@ -66,9 +67,10 @@ struct machine_options {
     const char *sysfs;                /* where converters are looked for */
     uint8_t mux_pins[3];              /* of a multiplexer before the converter */
     bool has_mux;
-    const char *backend;    /* "openssl" or "bearssl" */
-    const char *dns;        /* servers instead of the system's, or NULL */
-    struct th_address http; /* where the page is in configuration mode; family 0: nowhere */
+    const char *backend;      /* "openssl" or "bearssl" */
+    const char *dns;          /* servers instead of the system's, or NULL */
+    const char *access_point; /* INTERFACE=ADDRESS, or NULL */
+    struct th_address http;   /* where the page is in configuration mode; family 0: nowhere */
     enum th_reset_reason reset;
     int64_t clock_off_s; /* the counter's and the time servers' affair stays: for tests */
     bool host_clock;     /* the host's clock, with that offset, is trusted */
@@ -83,6 +85,7 @@ struct machine {
     struct th_linux_udp udp;
     struct th_linux_flash flash;
     struct console console;
+    struct access_point point;
     struct radio radio;
     struct th_linux_pins pins;
     struct th_linux_gpio gpio;

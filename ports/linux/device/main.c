@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <thimble/time.h>
+
 #include "stores.h"
 
 enum { EXIT_USAGE = 2, SETS_MAX = 32 };
@@ -54,6 +56,9 @@ static void usage(FILE *to)
         "  --console PATH       the serial console: a terminal, such as one end of a PTY, or - "
         "for\n"
         "                       standard input and output; takes one JSON frame a line besides\n"
+        "  --access-point INTERFACE=ADDRESS\n"
+        "                       in configuration mode: addresses, names and the page for whoever\n"
+        "                       joins that network, whose interface has this address already\n"
         "  --board NAME=VALUE   what the board is; again for more:\n"
         "      wifi=FILE        a radio; FILE holds ssid=, pass=, gone=, mute=, dhcp_silent=\n"
         "      gpio=CHIP        pin n is line n of that GPIO chip: gpiochip0, 0, or its label\n"
@@ -272,6 +277,7 @@ static bool take_verb_option(struct arguments *arguments, const char *name, cons
 /* 0, or the exit code after an error it has printed. */
 static int take_option(struct arguments *arguments, const char *name, const char *value)
 {
+    struct access_point probe;
     struct machine_options *options = &arguments->machine;
 
     if (strcmp(name, "--flash") == 0)
@@ -280,6 +286,12 @@ static int take_option(struct arguments *arguments, const char *name, const char
         arguments->trust = value;
     else if (strcmp(name, "--console") == 0)
         options->console = value;
+    else if (strcmp(name, "--access-point") == 0 && access_point_init(&probe, value, NULL))
+        options->access_point = value;
+    else if (strcmp(name, "--access-point") == 0)
+        return wrong("--access-point takes an interface and an address, such as "
+                     "wlan0=192.168.4.1, not",
+                     value);
     else if (take_verb_option(arguments, name, value))
         return 0;
     else if (strcmp(name, "--geometry") == 0 && one_of(value, "chip", "lx106"))
@@ -518,8 +530,11 @@ static int run(void)
             code = EXIT_FAILURE;
             break;
         }
+        uint32_t wait_ms =
+            access_point_step(&machine.point, &device, &machine.page, &machine.listener, now());
         if (!machine.restart)
-            th_linux_wait(&machine.loop, th_device_deadline(&device, now()));
+            th_linux_wait(&machine.loop,
+                          th_time_sooner(wait_ms, th_device_deadline(&device, now())));
         if (ended(&signals)) {
             stopping = true;
             th_device_stop(&device, now());
