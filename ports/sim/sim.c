@@ -117,7 +117,9 @@ void th_sim_run(struct th_sim *sim, uint64_t for_ms)
     uint64_t end = sim->now + for_ms;
     while (sim->event_count > 0 && sim->events[0].at <= end)
         th_sim_step(sim);
-    sim->now = end;
+    /* An event may have let time pass by itself, as a machine does that is held. */
+    if (sim->now < end)
+        sim->now = end;
 }
 
 /* ---- addresses and names ---- */

@@ -299,9 +299,17 @@ static void wake(void *ctx)
     world->node.network = sim_radio_up(&world->radio);
     if (!world->device.config || world->restarts || world->flash.dead)
         return;
+    /* Its loop is held in some call: it comes to this later. */
+    if (world->busy) {
+        world->again = true;
+        return;
+    }
+    world->busy = true;
+    world->again = false;
     th_device_step(&world->device, now);
-    uint32_t wait = th_device_deadline(&world->device, now);
-    th_sim_node_wake_in(&world->node, wait > 0 ? wait : 1);
+    world->busy = false;
+    uint32_t wait = th_device_deadline(&world->device, th_sim_now_ms(world->sim));
+    th_sim_node_wake_in(&world->node, wait > 0 && !world->again ? wait : 1);
 }
 
 void world_start(struct device_world *world, enum th_reset_reason reason)

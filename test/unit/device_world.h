@@ -48,6 +48,7 @@ struct device_world {
     enum th_reset_reason reset;
     bool restarts; /* the device has asked for a restart */
     bool without_flash;
+    bool busy, again; /* in a step; something has happened meanwhile */
     struct th_device device;
     struct th_device_config config;
     struct th_crypto crypto;

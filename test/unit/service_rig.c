@@ -42,8 +42,13 @@ static void run(uint32_t ms)
 
 void rig_begin(uint8_t *bundle, size_t bundle_room)
 {
+    rig_begin_at(bundle, bundle_room, 1, UINT32_MAX - 60000);
+}
+
+void rig_begin_at(uint8_t *bundle, size_t bundle_room, uint64_t seed, uint32_t start_ms)
+{
     memset(&rig, 0, sizeof rig);
-    world_begin(&rig.world, 1, UINT32_MAX - 60000);
+    world_begin(&rig.world, seed, start_ms);
     th_requests_init(&rig.requests, queue, sizeof queue, bundle, bundle_room);
     rig.world.config.rx = rx;
     rig.world.config.rx_room = sizeof rx;

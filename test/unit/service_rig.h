@@ -26,6 +26,8 @@ extern struct service_rig rig;
 
 /* A world that has not begun to run: the test adds what its board has, and methods. */
 void rig_begin(uint8_t *bundle, size_t bundle_room);
+/* The same with a seed and a counter of one's own. */
+void rig_begin_at(uint8_t *bundle, size_t bundle_room, uint64_t seed, uint32_t start_ms);
 
 /* Enrols the device with `service` (ops NULL: none) before its requests, and waits until it is
  * connected. */
