@@ -19,4 +19,9 @@ check "and brings the page back" says "device lamp, mode config"
 check "its settings are as they were" says "page | telemetry.interval_s = 30"
 nothing_left() { [ -z "$(ls -A "$TMPDIR")" ] && ! pgrep -f "$TMPDIR"; }
 check "nothing is left behind" nothing_left
+if [ "${THIMBLE_TEST_MODE:-ci}" = full ]; then # test_enrol_spot.sh has most of it
+    check "with --cli it ends well, too" sh -c "timeout 180 '$THIMBLE_SOURCE/scripts/demo-modes' --cli >$scratch/said 2>&1"
+    check "its settings are as they were" says '{"zones":{"pins":"5,4"}}'
+    check "nothing is left behind" nothing_left
+fi
 finish
