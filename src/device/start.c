@@ -256,17 +256,52 @@ static void load_trial(struct th_device *device, uint32_t now_ms)
     drop_leftovers(device);
 }
 
+/* Every buffer is there and large enough from the start: nothing runs out of it later. The first
+ * that is not is named on the console. */
+static bool memory_fits(const struct th_device_config *config)
+{
+    const struct {
+        const char *name;
+        const void *at;
+        size_t room, needs;
+    } buffers[] = {
+        {"trust", config->trust, config->trust_room, TH_MANIFEST_BYTES + 1},
+        {"chain", config->chain, config->chain_room, 1},
+        {"work", config->work, config->work_room, TH_SETTINGS_MAX},
+        {"rx", config->rx, config->rx_room, 64},
+        {"scratch", config->scratch.at, config->scratch.len,
+         config->loan.ops ? 0 : config->tls.ops->scratch_size},
+        {"session", config->session, config->session_room,
+         config->session ? TH_SESSION_OVERHEAD + 1 : 0},
+    };
+    char line[80];
+
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        size_t room = buffers[i].at ? buffers[i].room : 0;
+        if (room >= buffers[i].needs)
+            continue;
+        struct th_text text = th_text_init(line, sizeof line);
+        th_text_str(&text, "no start: ");
+        th_text_str(&text, buffers[i].name);
+        th_text_str(&text, " has ");
+        th_text_decimal(&text, (int64_t)room);
+        th_text_str(&text, " bytes of memory and needs ");
+        th_text_decimal(&text, (int64_t)buffers[i].needs);
+        if (config->say)
+            config->say(config->user, line);
+        return false;
+    }
+    return true;
+}
+
 static bool config_fits(const struct th_device_config *config)
 {
     const struct th_board *board = config->board;
 
     return board && board->clock.ops && board->entropy.ops && board->system.ops && board->net.ops &&
            config->crypto && config->crypto->ops && config->tls.ops && config->outbox.ops &&
-           (config->v311 || config->v5) && config->trust &&
-           config->trust_room > TH_MANIFEST_BYTES && config->chain && config->work &&
-           config->work_room >= TH_SETTINGS_MAX && config->rx && config->rx_room >= 64 &&
-           (!config->session || config->session_room > TH_SESSION_OVERHEAD) && config->product &&
-           config->version && (config->services || config->service_count == 0);
+           (config->v311 || config->v5) && config->product && config->version &&
+           (config->services || config->service_count == 0) && memory_fits(config);
 }
 
 static void start_services(struct th_device *device, uint32_t now_ms)

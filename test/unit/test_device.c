@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -77,11 +78,61 @@ static void without_flash_it_starts_in_configuration_mode(void **state)
 
 static void a_configuration_that_breaks_a_rule_is_refused(void **state)
 {
-    struct th_device_config config = world.config;
+    struct th_device_config config;
 
     (void)state;
+    world_start(&world, TH_RESET_POWER_ON);
+    config = world.config;
     config.outbox.ops = NULL;
     assert_int_equal(th_device_start(&world.device, &config, 0), TH_ERR_CONFIG);
+    world.device.config = NULL;
+}
+
+/* At once, naming what is short, and not when it is needed. */
+static void a_device_short_of_memory_does_not_start(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t room, needs;
+    } buffers[] = {
+        {"trust", offsetof(struct th_device_config, trust_room), TH_MANIFEST_BYTES + 1},
+        {"chain", offsetof(struct th_device_config, chain_room), 1},
+        {"work", offsetof(struct th_device_config, work_room), TH_SETTINGS_MAX},
+        {"rx", offsetof(struct th_device_config, rx_room), 64},
+        {"scratch", offsetof(struct th_device_config, scratch.len), 1000},
+        {"session", offsetof(struct th_device_config, session_room), TH_SESSION_OVERHEAD + 1},
+    };
+
+    (void)state;
+    world_start(&world, TH_RESET_POWER_ON);
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        struct th_device_config config = world.config;
+        size_t *room = (size_t *)(void *)((char *)&config + buffers[i].room);
+        char line[80];
+
+        *room = buffers[i].needs - 1;
+        snprintf(line, sizeof line, "no start: %s has %zu bytes of memory and needs %zu",
+                 buffers[i].name, *room, buffers[i].needs);
+        assert_int_equal(th_device_start(&world.device, &config, 0), TH_ERR_CONFIG);
+        assert_int_equal(world_said(&world, line), 1);
+        *room = buffers[i].needs;
+        assert_int_equal(th_device_start(&world.device, &config, 0), TH_OK);
+    }
+    world.device.config = NULL;
+}
+
+static void memory_of_a_handshake_may_be_lent_instead(void **state)
+{
+    static const struct th_loan_ops lender = {NULL, NULL};
+    struct th_device_config config;
+
+    (void)state;
+    world_start(&world, TH_RESET_POWER_ON);
+    config = world.config;
+    config.scratch = th_span_of(NULL, 0);
+    assert_int_equal(th_device_start(&world.device, &config, 0), TH_ERR_CONFIG);
+    config.loan.ops = &lender;
+    assert_int_equal(th_device_start(&world.device, &config, 0), TH_OK);
     world.device.config = NULL;
 }
 
@@ -521,6 +572,8 @@ int main(void)
         CASE(an_enrolled_device_connects_and_says_where),
         CASE(without_flash_it_starts_in_configuration_mode),
         CASE(a_configuration_that_breaks_a_rule_is_refused),
+        CASE(a_device_short_of_memory_does_not_start),
+        CASE(memory_of_a_handshake_may_be_lent_instead),
         CASE(a_crash_is_told_once_with_its_place),
         CASE(crashes_in_a_row_lead_to_safe_mode_and_out_again),
         CASE(crashes_far_apart_do_not_add_up),
