@@ -79,7 +79,6 @@ static void without_flash_it_starts_in_configuration_mode(void **state)
 static void a_configuration_that_breaks_a_rule_is_refused(void **state)
 {
     struct th_device_config config;
-
     (void)state;
     world_start(&world, TH_RESET_POWER_ON);
     config = world.config;
@@ -109,7 +108,6 @@ static void a_device_short_of_memory_does_not_start(void **state)
         struct th_device_config config = world.config;
         size_t *room = (size_t *)(void *)((char *)&config + buffers[i].room);
         char line[80];
-
         *room = buffers[i].needs - 1;
         snprintf(line, sizeof line, "no start: %s has %zu bytes of memory and needs %zu",
                  buffers[i].name, *room, buffers[i].needs);
@@ -125,7 +123,6 @@ static void memory_of_a_handshake_may_be_lent_instead(void **state)
 {
     static const struct th_loan_ops lender = {NULL, NULL};
     struct th_device_config config;
-
     (void)state;
     world_start(&world, TH_RESET_POWER_ON);
     config = world.config;
