@@ -10,6 +10,8 @@
 #define THIMBLE_LEGACY_H
 
 #include <thimble/device.h>
+#include <thimble/http.h>
+#include <thimble/local.h>
 #include <thimble/sensor_service.h>
 #include <thimble/zone_service.h>
 
@@ -68,5 +70,17 @@ bool th_legacy_acts(enum th_legacy_request request);
  * of mode and a restart wait until the answer has had its time to leave. */
 struct th_span th_legacy_answer(struct th_legacy *legacy, enum th_legacy_request request,
                                 uint32_t now_ms, char *into, size_t room);
+
+/* ---- over HTTP, in configuration mode ---- */
+
+struct th_legacy_http {
+    struct th_legacy *legacy;
+    struct th_local_session *session; /* counts wrong codes */
+};
+
+/* GET /?request=…, and &code=… with what acts: for th_config_mode_options.legacy. `ctx` is a struct
+ * th_legacy_http. False: this is no such request. */
+bool th_legacy_http(void *ctx, const struct th_http_request *request, struct th_http_answer *answer,
+                    char *text, size_t room, uint32_t now_ms);
 
 #endif

@@ -116,6 +116,14 @@ enum th_rpc_code th_local_session_method(struct th_local_session *session, struc
                                          uint8_t *params, size_t len, struct th_rpc_moment now,
                                          uint8_t *into, size_t room, struct th_span *answer);
 
+enum th_local_code { TH_LOCAL_CODE_RIGHT, TH_LOCAL_CODE_WRONG, TH_LOCAL_CODE_WAIT };
+
+/* The set-up code in clear text, as a person typed it, for clients of old that can prove nothing:
+ * whoever listens has it then. An attempt as any other; WAIT: too many were wrong, and it was not
+ * looked at. Opens no session. */
+enum th_local_code th_local_session_code(struct th_local_session *session, struct th_span typed,
+                                         uint32_t now_ms);
+
 /* Session.End; `ctx` is the session. */
 extern const struct th_rpc_method th_local_methods[1];
 

@@ -63,16 +63,22 @@ static void forget_attempts(struct th_local_session *session)
         th_log_write(config->log, config->kind, th_span_of(NULL, 0));
 }
 
+/* Seconds until the next attempt; 0: now. */
+static uint32_t wait_left_s(struct th_local_session *session, uint32_t now_ms)
+{
+    uint32_t gone_ms = now_ms - session->wait_from_ms;
+
+    if (gone_ms < session->wait_ms)
+        return (session->wait_ms - gone_ms + 999) / 1000;
+    session->wait_ms = 0;
+    return 0;
+}
+
 static bool must_wait(struct turn *turn)
 {
-    struct th_local_session *session = turn->session;
-    uint32_t gone_ms = turn->now.ms - session->wait_from_ms;
-
-    if (gone_ms >= session->wait_ms) {
-        session->wait_ms = 0;
+    turn->wait_s = wait_left_s(turn->session, turn->now.ms);
+    if (turn->wait_s == 0)
         return false;
-    }
-    turn->wait_s = (session->wait_ms - gone_ms + 999) / 1000;
     fail(turn, TH_RPC_WAIT, "too many wrong codes; wait, then try again");
     return true;
 }
@@ -285,6 +291,30 @@ static bool proof_is_right(const uint8_t *expected, const uint8_t *proof)
     for (size_t i = 0; i < 32; i++)
         differs |= expected[i] ^ proof[i];
     return differs == 0;
+}
+
+enum th_local_code th_local_session_code(struct th_local_session *session, struct th_span typed,
+                                         uint32_t now_ms)
+{
+    char code[TH_SETUP_CODE + 1], ours[TH_SETUP_CODE + 1];
+    uint8_t differs = 0;
+
+    if (!session->config || wait_left_s(session, now_ms) > 0)
+        return TH_LOCAL_CODE_WAIT;
+    if (typed.len == 0 || !th_factory_code(session->config->factory, ours))
+        return TH_LOCAL_CODE_WRONG; /* no attempt was made */
+    count_attempt(session);
+    bool right = th_setup_code_parse(typed, code);
+    for (size_t i = 0; right && i < TH_SETUP_CODE; i++)
+        differs |= (uint8_t)(code[i] ^ ours[i]);
+    right = right && differs == 0;
+    if (right)
+        forget_attempts(session);
+    else
+        begin_wait(session, now_ms);
+    th_wipe(code, sizeof code);
+    th_wipe(ours, sizeof ours);
+    return right ? TH_LOCAL_CODE_RIGHT : TH_LOCAL_CODE_WRONG;
 }
 
 static void proved(struct turn *turn, const struct th_local_keys *keys)

@@ -10,6 +10,10 @@ check "a broker with its authorities" set_the_stage
 "$thimble" user add vera --role viewer >/dev/null && "$thimble" device enrol thief >/dev/null || exit 1
 check "the device is enrolled" enrol_device garden "$flash"
 [ "$failures" = 0 ] || finish
+run_device garden "$flash" # its first start tells the set-up code
+says garden '^set-up code: '
+code=$(sed -n 's/^set-up code: //p' "$scratch/garden.out")
+end_device TERM
 "$device" --flash "$flash" --set mode=mqtt --set zones.count=2 --set zones.pins=5,4 --set legacy.led_pin=16 \
     --set legacy.enable=true --set legacy.mac=18:fe:34:00:00:01 >/dev/null || exit 1
 check "topics are granted to those that ask" sh -c "'$thimble' device legacy garden --mac 18:fe:34:00:00:01 >/dev/null &&
@@ -92,5 +96,43 @@ check "a neighbour cannot answer in its place" not grep -aq "LED is now" "$scrat
 answer "/?request=HttpOn"
 check "HttpOn answers as the sketch did" test "$(cat "$scratch/answer")" = "HTTP Server Restored and MQTT Disabled"
 check "and leads to configuration mode" says garden 'device garden, mode config'
+end_device TERM
+
+# ---- over HTTP, in configuration mode ----
+run_device garden "$flash" --board "pins=$pins" --http 127.0.0.1:0
+says garden 'the page is at '
+page=$(sed -n 's|.*the page is at \(http://[0-9.:]*\)/config|\1|p' "$scratch/garden.out")
+get() { # PATH: status, type and body
+    python3 - "$page$1" <<'EOP'
+import sys, urllib.error, urllib.request
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+try:
+    answer = urllib.request.build_opener(Stay).open(sys.argv[1], timeout=5)
+except urllib.error.HTTPError as error:
+    answer = error
+sys.stdout.write(f"{answer.status} {answer.headers.get('Content-Type')} ")
+sys.stdout.flush()
+sys.stdout.buffer.write(answer.read())
+EOP
+}
+get '/?request=GetSensors' >"$scratch/sensors"
+check "GetSensors over HTTP has the same bytes" grep -qP '^200 application/json {\r$' "$scratch/sensors"
+check "what acts needs the code" grep -q '^401 ' <(get '/?request=LedOn')
+check "an invalid request is told so" test "$(get '/?request=Sesame')" = "200 text/plain; charset=utf-8 Invalid Request"
+check "other paths lead to the page" grep -q '^302 ' <(get '/?x=1')
+check "with the code it acts" test "$(get "/?request=LedOn&code=$code")" = "200 text/plain; charset=utf-8 LED is now ON"
+check "and the pin is high" pin 16 1
+check "also as it is typed" test "$(get "/?request=LedOff&code=$(tr 'A-Z' 'a-z' <<<"$code" | tr -d -)")" = "200 text/plain; charset=utf-8 LED is now OFF"
+for _ in 1 2 3 4 5; do get '/?request=LedOn&code=0000-0000-0000-0000' >/dev/null; done
+check "wrong codes make it wait (F2)" grep -q '^429 ' <(get "/?request=LedOn&code=$code")
+check "and nothing was switched" not pin 16 1
+end_device TERM
+"$device" --flash "$flash" --set legacy.enable=false >/dev/null
+run_device garden "$flash" --board "pins=$pins" --http 127.0.0.1:0
+says garden 'the page is at '
+page=$(sed -n 's|.*the page is at \(http://[0-9.:]*\)/config|\1|p' "$scratch/garden.out")
+check "turned off, there is no such request" grep -q '^302 ' <(get '/?request=GetSensors')
 end_device TERM
 finish

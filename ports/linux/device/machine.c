@@ -145,12 +145,17 @@ static void set_sensors(struct machine *machine)
 
 static void set_page(struct machine *machine)
 {
-    struct th_config_mode_options options = {
-        .requests = &machine->requests, .arena = &machine->lent.page, .page = &th_page};
+    struct th_config_mode_options options = {.requests = &machine->requests,
+                                             .arena = &machine->lent.page,
+                                             .page = &th_page,
+                                             .legacy = th_legacy_http,
+                                             .legacy_ctx = &machine->legacy_http};
 
     memcpy(options.ap, machine->point.config.address, sizeof options.ap);
 
     th_config_mode_init(&machine->page, &options);
+    machine->legacy_http =
+        (struct th_legacy_http){&machine->legacy, th_config_mode_session(&machine->page)};
 }
 
 static void set_config(struct machine *machine)

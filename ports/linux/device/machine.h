@@ -112,6 +112,7 @@ struct machine {
     struct th_config_mode page;
     struct th_linux_listen listener;
     struct th_legacy legacy;
+    struct th_legacy_http legacy_http;
     struct th_service services[9];
     /* A handshake, or in configuration mode the page: never both. */
     union {
