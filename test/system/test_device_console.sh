@@ -95,7 +95,7 @@ check "a restart keeps the console" console "$blank" '[
 
 # ---- standard input and output ----
 stdio() {
-    { printf '{"id":1,"method":"Sys.GetInfo"}\n'; sleep 2; } | timeout -s TERM 1.5 "$device" --flash "$blank" --console - >"$scratch/stdio"
+    { printf '{"id":1,"method":"Sys.GetInfo"}\n'; sleep 1; } | timeout -s TERM 0.8 "$device" --flash "$blank" --console - >"$scratch/stdio"
     grep -q '^{"id":1,' "$scratch/stdio" && grep -q '^thimble ' "$scratch/stdio"
 }
 check "standard input and output are a console too" stdio

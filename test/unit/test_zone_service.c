@@ -128,6 +128,12 @@ static void zones_are_held_to_their_rules(void **state)
     assert_false(on(5));
     assert_true(on(4));
     expect("Zone.Off", "{\"zone\":2}", "\"on\":false");
+    expect("Zone.Off", "{\"zone\":0}", "\"code\":422");
+    expect("Zone.Off", "{\"zones\":2}", "\"code\":422");
+    expect("Zone.On", "{\"zone\":2,\"seconds\":9}", "\"on\":true");
+    expect("Zone.On", "{\"zone\":3,\"seconds\":9}", "\"on\":true");
+    expect("Zone.Off", "{}", "{\"zone\":0,\"on\":false,\"seconds\":0}");
+    assert_false(on(5) || on(4) || on(14));
     assert_false(on(4));
     expect("Zone.Status", "{}",
            "{\"zone\":1,\"on\":false,\"actual\":false,\"seconds\":0,\"cause\":\"group\"}");

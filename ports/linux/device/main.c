@@ -94,6 +94,13 @@ static void say(void *user, const char *line)
         printf("%s\n", line);
 }
 
+/* Changes for the next run are no start to tell of; but a code that was made is told once. */
+static void say_code(void *user, const char *line)
+{
+    if (strncmp(line, "set-up code: ", 13) == 0)
+        say(user, line);
+}
+
 static int failed(const char *what, const struct th_failure *failure)
 {
     char text[256];
@@ -289,9 +296,7 @@ static int take_option(struct arguments *arguments, const char *name, const char
     else if (strcmp(name, "--access-point") == 0 && access_point_init(&probe, value, NULL))
         options->access_point = value;
     else if (strcmp(name, "--access-point") == 0)
-        return wrong("--access-point takes an interface and an address, such as "
-                     "wlan0=192.168.4.1, not",
-                     value);
+        return wrong("--access-point takes a value such as wlan0=192.168.4.1, not", value);
     else if (take_verb_option(arguments, name, value))
         return 0;
     else if (strcmp(name, "--geometry") == 0 && one_of(value, "chip", "lx106"))
@@ -581,7 +586,7 @@ int main(int argc, char **argv)
         return code;
     }
     bool changes = arguments.set_count > 0 || arguments.trust;
-    machine.config.say = changes ? NULL : say;
+    machine.config.say = changes ? say_code : say;
     code = start();
     if (code == EXIT_SUCCESS && arguments.set_count > 0)
         code = try_settings(&arguments);
