@@ -51,7 +51,6 @@ async function aWrongCode(page) {
     check('a captive portal leads to the page', page.url().endsWith('/config'), page.url());
     check('before the code it says what it is, and no more (F4)', !/version|0\.1|mac|mqtt/i.test(await page.innerText('body')), await page.innerText('body'));
     await browsers.look(page, '1-code');
-    await browsers.narrow(page, 'the code');
     await page.click('button:text-is("Open")');
     check('no code is told so', /Type the code/.test(await error(page)), await error(page));
     await page.fill('#code', '0123-4567-89AB-CDE');
@@ -78,7 +77,6 @@ async function aWrongCode(page) {
     await page.locator('.steps').waitFor();
     check('the right code opens it', /none yet/.test(await page.innerText('.facts')), await page.innerText('#main'));
     await browsers.look(page, '3-device');
-    await browsers.narrow(page, 'the device');
 }
 
 async function settingsAreSaved(page) {
@@ -277,7 +275,6 @@ async function itCannotConnect(page) {
     await page.locator('.log .remedy').first().waitFor();
     check('and what to do', /TCP_REFUSED/.test(await page.innerText('.log')), await page.innerText('.log'));
     await browsers.look(page, '13-failures');
-    await browsers.narrow(page, 'the failures');
 }
 
 async function itIsKilled(page) {
@@ -470,6 +467,7 @@ const sent = browsers.sent.join('\n'), code = device.code.replaceAll('-', '');
 check('the code was never sent (F1)', !sent.includes(code) && !sent.includes(device.code) && browsers.sent.length > 100);
 check('nor a secret that anybody could read (I1)', !sent.includes(SECRET) && !sent.includes('secret words') && !/mqtt\.pass|Config\.Set/.test(sent));
 check('the browser had nothing to complain of', browsers.errors.length === 0, browsers.errors.join('\n'));
+check('every view fits on 320 pixels', browsers.tooWide.length === 0, browsers.tooWide.join('\n'));
 check('axe found no violation', browsers.violations.length === 0, browsers.violations.join('\n'));
 await browsers.stop();
 await device.stop();

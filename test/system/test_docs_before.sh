@@ -6,7 +6,7 @@ page=$THIMBLE_SOURCE/docs/what-came-before.md
 # Each row's second cell as lines: FILE, a tab, NAME; or `open`; or `nothing`.
 claims() {
     awk -F ' \\| ' '/^\| / && $1 != "| clause" && $1 !~ /^\| ---/ { print $2 }' "$1" | while IFS= read -r cell; do
-        grep -q 'open' <<<"$cell" && echo open && continue
+        grep -qE '(^|: )open($|[ ,:)])' <<<"$cell" && echo open && continue
         grep -q '`[a-z]*/[^`]*`: `' <<<"$cell" || echo "nothing	$cell"
     done
     awk -F ' \\| ' '/^\| / { print $2 }' "$1" | grep -oE '`[^`]*`' | tr -d '`' | while IFS= read -r quoted; do
