@@ -38,8 +38,9 @@ struct th_history_item {
     uint8_t kind, part;
     bool kept, crashed;
     uint8_t error, alert, reason_code;
-    uint16_t count;  /* how often in a row */
-    uint32_t number; /* grows by one from item to item */
+    uint8_t more_flags; /* of a newer version: kept, not understood */
+    uint16_t count;     /* how often in a row */
+    uint32_t number;    /* grows by one from item to item */
     int32_t detail;
     int64_t time_s; /* of the first; by the working clock, or a lower bound; 0: unknown */
     char name[TH_HISTORY_NAME]; /* the beginning of the failure's */

@@ -9,6 +9,11 @@
 #define TH_SECRET TH_SETTING_SECRET
 #define TH_TRUSTS TH_SETTING_TRUST
 
+/* A product's own settings, as further X(…); their numbers begin at 60000. */
+#ifndef TH_SETTINGS_MORE
+#define TH_SETTINGS_MORE(X)
+#endif
+
 /* clang-format off */
 #define TH_SETTINGS_LIST(X)                                                                                                     \
     X(1, "device.id", TEXT, 0, 32, NULL, "", 0, RESTART,                                                                        \
@@ -104,7 +109,8 @@
     X(63, "ha.zones", CHOICE, 0, 0, "valve|switch", "valve", 0, NOW,                                                           \
       "What Home Assistant shows a zone as.")                                                                                  \
     X(62, "ha.caller", TEXT, 0, 32, NULL, "", 0, RESTART,                                                                       \
-      "User name of Home Assistant, for the topics it commands by; empty: no discovery.")
+      "User name of Home Assistant, for the topics it commands by; empty: no discovery.") \
+    TH_SETTINGS_MORE(X)
 /* clang-format on */
 
 #endif

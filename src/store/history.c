@@ -8,7 +8,13 @@
 #define NAME_AT        24
 #define NAME_BYTES     16
 
-enum flags { FLAG_KEPT = 1, FLAG_CRASHED = 2 };
+enum flags { FLAG_KEPT = 1, FLAG_CRASHED = 2, FLAGS_KNOWN = 3 };
+
+/* Of a newer version (O14): carried along as it stands. */
+static bool is_foreign(uint8_t kind)
+{
+    return kind > TH_HISTORY_TRIAL;
+}
 
 /* ---- little-endian ---- */
 
@@ -33,7 +39,8 @@ static void pack_item(const struct th_history_item *item, uint8_t *at)
 {
     at[0] = item->kind;
     at[1] = item->part;
-    at[2] = (uint8_t)((item->kept ? FLAG_KEPT : 0) | (item->crashed ? FLAG_CRASHED : 0));
+    at[2] = (uint8_t)((item->kept ? FLAG_KEPT : 0) | (item->crashed ? FLAG_CRASHED : 0) |
+                      item->more_flags);
     at[3] = item->error;
     at[4] = item->alert;
     at[5] = item->reason_code;
@@ -59,6 +66,7 @@ static struct th_history_item unpack_item(const uint8_t *at)
         .part = at[1],
         .kept = (at[2] & FLAG_KEPT) != 0,
         .crashed = (at[2] & FLAG_CRASHED) != 0,
+        .more_flags = at[2] & (uint8_t)~FLAGS_KNOWN,
         .error = at[3],
         .alert = at[4],
         .reason_code = at[5],
@@ -75,6 +83,9 @@ static struct th_history_item unpack_item(const uint8_t *at)
             .address = (uint32_t)get(at + NAME_AT + 12, 4),
             .uptime_ms = (uint32_t)get(at + 12, 4),
         };
+    } else if (is_foreign(item.kind)) {
+        item.detail = (int32_t)get(at + 12, 4);
+        memcpy(item.name, at + NAME_AT, NAME_BYTES);
     } else {
         item.detail = (int32_t)get(at + 12, 4);
         for (int i = 0; i < NAME_BYTES && at[NAME_AT + i] >= 0x20 && at[NAME_AT + i] < 0x7F; i++)

@@ -59,8 +59,14 @@ enum th_error identity_commit(struct th_identity_store *store, const struct th_i
     const uint8_t raw[INDEX_BYTES] = {INDEX_VERSION,   next->duty,     next->ldevid[0],
                                       next->ldevid[1], next->trust[0], next->trust[1]};
     struct th_identity_store wanted = *next;
-    enum th_error error = th_log_replace(&store->log, kinds_named(next) | also, IDENTITY_INDEX,
-                                         th_span_of(raw, sizeof raw));
+    bool reset = next->duty != TH_RESET_NOTHING || store->duty != TH_RESET_NOTHING;
+    uint32_t keep = kinds_named(next) | also;
+
+    /* Kinds of a newer version stay, but for a reset (O14, I9). */
+    if (!reset)
+        keep |= UINT32_MAX << (IDENTITY_SESSION + 1);
+    enum th_error error =
+        th_log_replace(&store->log, keep, IDENTITY_INDEX, th_span_of(raw, sizeof raw));
 
     wanted.log = store->log;
     if (error == TH_OK)

@@ -89,9 +89,13 @@ enum th_trial_order th_trial_load(struct th_trial *trial, struct th_log *log, ui
     memset(trial, 0, sizeof *trial);
     trial->log = log;
     trial->kind = kind;
-    if (th_log_read(log, kind, 0, raw, sizeof raw) != sizeof raw || raw[0] != RECORD_VERSION ||
-        raw[1] > STORED_REVERTING)
+    size_t len = th_log_read(log, kind, 0, raw, sizeof raw);
+    if (len != sizeof raw || raw[0] != RECORD_VERSION || raw[1] > STORED_REVERTING) {
+        /* What a newer version was trying is thrown away now; it must not go on when it is back. */
+        if (len > 0)
+            store(trial);
         return TH_TRIAL_GO_ON;
+    }
     unpack(trial, raw);
     if (!crash || trial->state != STORED_NEW)
         return order_of(trial);

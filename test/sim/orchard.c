@@ -224,11 +224,13 @@ void orchard_on(unsigned zone, uint32_t seconds)
 
 void orchard_off(unsigned zone)
 {
+    uint32_t weekly = orchard.weekly;
     char params[32];
 
     snprintf(params, sizeof params, "{\"zone\":%u}", zone);
     rig_ask("Zone.Off", params);
-    if (strstr(rig.answer, "\"on\":false") && orchard.on[zone - 1])
+    /* A weekly start may follow at once. */
+    if (strstr(rig.answer, "\"on\":false") && orchard.on[zone - 1] && orchard.weekly == weekly)
         found(orchard.pins.now_ms, "on after Zone.Off", zone - 1);
 }
 
