@@ -19,7 +19,8 @@
 #include "options.h"
 #include "term.h"
 
-#define CARE_MS 60000
+#define CARE_MS        60000
+#define BACKOFF_MAX_MS 4000 /* the broker is on this host, and devices wait */
 
 #define REASON_DENIED 0x87 /* MQTT 5.0 §3.4.2.1: not authorized */
 
@@ -174,6 +175,7 @@ static int connect_and_run(struct agent *agent)
         code = fail(EXIT_FAILED, "cannot wait for signals\nend other programs");
     if (code == EXIT_OK) {
         agent->code = OPTION_GO_ON;
+        agent->peer.link_config.times.backoff_max_ms = BACKOFF_MAX_MS;
         th_link_start(&agent->peer.link, th_linux_now(&agent->loop));
         loop(agent);
         code = agent->code;
@@ -282,9 +284,9 @@ static int take(struct agent *agent, int argc, char **argv)
     if (rest.count)
         return fail(EXIT_USAGE, "broker agent takes no '%s'\nthimble broker agent --help",
                     rest.at[0]);
-    if (!duration_of(valid, 60, 3650 * 86400L, &agent->options.valid_s))
+    if (!duration_of(valid, 30, 3650 * 86400L, &agent->options.valid_s))
         return fail(EXIT_USAGE,
-                    "--valid takes 60s to 3650d, not '%s'\n"
+                    "--valid takes 30s to 3650d, not '%s'\n"
                     "thimble broker agent --valid 180d",
                     valid);
     if (!duration_of(crl, 600, 36500 * 86400L, &agent->options.crl_s))

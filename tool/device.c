@@ -6,6 +6,7 @@
 #include "client_files.h"
 #include "commands.h"
 #include "device_enrol.h"
+#include "device_renew.h"
 #include "device_start.h"
 #include "exits.h"
 #include "home.h"
@@ -48,6 +49,7 @@ int device_main(int argc, char **argv)
         {"enrol", device_enrol, "makes a device and its certificate"},
         {"list", device_list, "lists them"},
         {"show", device_show, "shows one and its certificates"},
+        {"renew", device_renew, "has them renew their certificates now"},
         {"revoke", device_revoke, "revokes its certificates"},
         {"run", device_start, "runs one as a process here, and shows its pins"},
         {"legacy", device_legacy, "lets it use the topics of older programs"},

@@ -14,9 +14,10 @@
 #include <thimble/device.h>
 #include <thimble/rpc.h>
 
-#define TH_RENEW_ROOM_MIN  1408      /* bytes of the buffer: a request is made in it */
-#define TH_RENEW_ANSWER_MS 30000u    /* an answer takes at most so long */
-#define TH_RENEW_FIRST_MS  60000u    /* the wait after the first failure, doubling … */
+#define TH_RENEW_ROOM_MIN  1408   /* bytes of the buffer: a request is made in it */
+#define TH_RENEW_ANSWER_MS 10000u /* an answer takes at most so long … */
+#define TH_RENEW_ASKS      3      /* … and is asked for so often: agent or broker may restart */
+#define TH_RENEW_FIRST_MS  60000u /* the wait after the first failure, doubling … */
 #define TH_RENEW_MAX_MS    86400000u /* … up to a day; each 3/4 to 5/4 of it, by chance */
 
 /* Fields private. */
@@ -30,6 +31,7 @@ struct th_renew {
     int64_t not_before_s, not_after_s, due_s; /* of the certificate in use; 0: none */
     uint8_t serial[20], serial_len;
     uint8_t failures; /* in a row */
+    uint8_t asks;     /* of this attempt */
     bool asked, wanted, trying;
     bool look; /* whether a certificate waits for its trial */
     struct th_rpc_set methods;

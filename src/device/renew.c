@@ -101,6 +101,7 @@ static void wait(struct th_renew *renew, uint32_t now_ms)
 static void failed(struct th_renew *renew, const struct th_failure *failure, uint32_t now_ms)
 {
     renew->asked = renew->wanted = false;
+    renew->asks = 0;
     renew->last = failure->error;
     wait(renew, now_ms);
     th_device_tell_failure(renew->device, failure, renew->try_ms - now_ms);
@@ -211,6 +212,7 @@ static OFF_THE_STACK void ask(struct th_renew *renew, uint32_t now_ms)
         return;
     }
     renew->asked = true;
+    renew->asks++;
     renew->size = renew->filled = 0;
     renew->until_ms = now_ms + TH_RENEW_ANSWER_MS;
 }
@@ -251,6 +253,7 @@ static void try_it(struct th_renew *renew, uint32_t now_ms)
     }
     renew->trying = true;
     renew->wanted = false;
+    renew->asks = 0;
 }
 
 static OFF_THE_STACK void take_whole(struct th_renew *renew, uint32_t now_ms)
@@ -352,7 +355,7 @@ static void start(void *ctx, struct th_device *device, uint32_t now_ms)
 
     renew->device = device;
     renew->asked = renew->wanted = false;
-    renew->failures = 0;
+    renew->failures = renew->asks = 0;
     renew->last = TH_OK;
     renew->try_ms = now_ms;
     renew->trying = th_trial_component(&device->trial) == TH_TRIAL_IDENTITY;
@@ -399,6 +402,16 @@ static void see_trial(struct th_renew *renew, uint32_t now_ms)
     wait(renew, now_ms);
 }
 
+/* An answer may be lost while agent or broker restarts; the agent gives the same key the same
+ * certificate, so asking again costs nothing. */
+static void unanswered(struct th_renew *renew, uint32_t now_ms)
+{
+    if (renew->asks < TH_RENEW_ASKS)
+        renew->asked = false;
+    else
+        failed_by(renew, TH_ERR_RENEW_UNANSWERED, now_ms);
+}
+
 /* A certificate that a cut has left before its trial began. */
 static OFF_THE_STACK void look(struct th_renew *renew, uint32_t now_ms)
 {
@@ -435,7 +448,7 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
     if (device->mode != TH_MODE_MQTT)
         return TH_FOREVER;
     if (renew->asked && th_time_reached(now_ms, renew->until_ms))
-        failed_by(renew, TH_ERR_RENEW_UNANSWERED, now_ms);
+        unanswered(renew, now_ms);
     if (th_trial_component(&device->trial) != TH_TRIAL_NOTHING || device->order != TH_TRIAL_GO_ON)
         return TH_FOREVER;
     if (renew->trying)

@@ -42,6 +42,7 @@ ca_restore thimble-ca
 device_list thimble-device
 device_show thimble-device
 device_revoke thimble-device
+device_renew thimble-device
 device_run thimble-device
 user_show thimble-user
 user_revoke thimble-user

@@ -172,7 +172,7 @@ static void what_is_no_answer_changes_nothing_and_is_told(void **state)
         assert_int_equal(th_renew_now(&renewals.renew, th_sim_now_ms(world.sim)), TH_OK);
         th_sim_node_wake_in(&world.node, 0);
         world_run(&world, MINUTE);
-        assert_int_equal(renewals.asked, asked + 1);
+        assert_true(renewals.asked > asked && renewals.asked <= asked + TH_RENEW_ASKS);
         assert_true(is_idle() && serial_is(serial));
         assert_memory_equal(world.device.credential.key, key, sizeof key);
         if (world_logged(&world, moods[i].reason) == 0)
@@ -202,7 +202,8 @@ static void the_agent_may_be_away_for_a_month(void **state)
     pass(28 * DAY);
     printf("a month without the agent: asked %u times; %u programs, %u erases in 28 days\n",
            renewals.asked - asked, world.flash.programs - programs, world.flash.erases - erases);
-    assert_true(renewals.asked - asked > 25 && renewals.asked - asked < 60);
+    assert_true(renewals.asked - asked > 25 * TH_RENEW_ASKS);
+    assert_true(renewals.asked - asked < 60 * TH_RENEW_ASKS);
     assert_true(world.flash.erases - erases <= 28 * 2); /* the history's budget; no keys */
     assert_true(is_idle() && serial_is(serial));
     renewals.mood = AGENT_GIVES;
