@@ -75,6 +75,14 @@ struct th_mqtt_alias {
 
 struct th_mqtt_config {
     const struct th_mqtt_version *version;
+    uint8_t *rx;    /* where packets are put together that arrive in pieces */
+    size_t rx_room; /* at least 64. A message whose packet is at most this long is one event */
+    /* &th_mqtt_large: a larger one comes as BEGIN, CHUNK…, END, each chunk rx_room long but the
+     * last, and payloads may come from a source. NULL: it ends the connection with MEMORY_PACKET.
+     */
+    const struct th_mqtt_large *large;
+    struct th_outbox outbox; /* {NULL, NULL}: QoS 0 only, inbound QoS 2 refused at subscription */
+
     struct th_span client_id; /* 0..65535 bytes of UTF-8; empty: the broker assigns one (3.1.1
                                  then needs clean_start) */
     bool clean_start;         /* 3.1.1: clean session */
@@ -100,14 +108,6 @@ struct th_mqtt_config {
     /* &th_mqtt_auth_steps where `properties` name an authentication method (else INVALID). NULL: a
      * broker that asks for a step breaks the protocol. */
     const struct th_mqtt_auth_steps *auth;
-
-    uint8_t *rx;    /* where packets are put together that arrive in pieces */
-    size_t rx_room; /* at least 64. A message whose packet is at most this long is one event */
-    /* &th_mqtt_large: a larger one comes as BEGIN, CHUNK…, END, each chunk rx_room long but the
-     * last, and payloads may come from a source. NULL: it ends the connection with MEMORY_PACKET.
-     */
-    const struct th_mqtt_large *large;
-    struct th_outbox outbox; /* {NULL, NULL}: QoS 0 only, inbound QoS 2 refused at subscription */
 
     const struct th_mqtt_aliasing *aliasing; /* &th_mqtt_aliasing, where any of these are set */
     const struct th_mqtt_alias *aliases;     /* 5.0, outbound; the broker may allow fewer */

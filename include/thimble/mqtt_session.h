@@ -23,7 +23,6 @@ struct th_mqtt {
     uint8_t state, stream_state; /* what follows begins anew with each connection */
     uint8_t todo;                /* bits: what is waiting to be sent */
     uint8_t awaited;             /* an answer is: the error that its absence is; TH_OK: none */
-    bool blocked;                /* the stream had no room for something to be sent */
     bool present;                /* the broker had a session */
     bool resending;              /* the walk through the outbox repeats what was sent before */
     bool repeat;                 /* the packet half sent gets DUP */
@@ -45,8 +44,8 @@ struct th_mqtt {
     uint32_t now_ms, sent_ms, heard_ms;
     uint32_t since_ms; /* what is awaited is awaited since then */
 
-    /* A packet that leaves in parts: how much has left, where its payload begins, its length. */
-    uint32_t out_at, out_head, out_total;
+    /* A packet that leaves in parts: how much has left, where what its source gives begins. */
+    uint32_t out_at, out_head;
     const struct th_mqtt_publish *out_publish; /* its source's */
     uint32_t cursor;                           /* the walk through the outbox */
     uint16_t inbound, inbound_acked; /* received ones, and those acknowledged since the last bytes

@@ -125,8 +125,7 @@ struct th_mqtt_large {
     void (*offer)(struct th_publish_out *out);
     /* One with a source at QoS 0. */
     enum th_error (*begin_sending)(struct th_mqtt *mqtt, const struct th_publish_out *out);
-    /* The next bytes of one with a source, where there is room; a step, WAIT when there are none.
-     */
+    /* The next bytes of the one half sent, as many as there are and there is room for; a step. */
     unsigned (*send)(struct th_mqtt *mqtt, struct th_mqtt_event *event);
 };
 

@@ -115,18 +115,17 @@ static enum th_error begin_sending(struct th_mqtt *mqtt, const struct th_publish
     mqtt->out_publish = out->publish;
     mqtt->out_id = 0;
     mqtt->out_at = 0;
-    mqtt->out_total = out->total;
-    mqtt->out_head = out->total - out->publish->source->len;
+    mqtt->out_head = out->total - out->later;
     mqtt->todo |= TH_TODO_PART;
     return TH_OK;
 }
 
-static unsigned send_source(struct th_mqtt *mqtt)
+static unsigned send_source(struct th_mqtt *mqtt, uint32_t total)
 {
     const struct th_mqtt_source *source = mqtt->out_publish->source;
     size_t room = th_mqtt_room(mqtt);
-    if (room > mqtt->out_total - mqtt->out_at)
-        room = mqtt->out_total - mqtt->out_at;
+    if (room > total - mqtt->out_at)
+        room = total - mqtt->out_at;
     size_t done = source->read(source->user, mqtt->out_at - mqtt->out_head, mqtt->tx_at, room);
     if (done > room)
         return TH_BROKEN(TH_ERR_MQTT_SOURCE);
@@ -137,17 +136,24 @@ static unsigned send_source(struct th_mqtt *mqtt)
 
 static unsigned send_large(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    unsigned step = TH_STEP_ON;
-    if (mqtt->out_at >= mqtt->out_head) {
-        step = send_source(mqtt);
-    } else {
-        struct th_publish_out out;
-        th_mqtt_publish_out(mqtt, mqtt->out_publish, &out);
-        th_mqtt_put(mqtt, &out.body, &mqtt->out_at);
+    uint32_t total = mqtt->out_head + mqtt->out_publish->source->len;
+    while (mqtt->out_at < total) {
+        unsigned step = TH_STEP_ON;
+        if (th_mqtt_room(mqtt) == 0)
+            return TH_STEP_ON;
+        if (mqtt->out_at >= mqtt->out_head) {
+            step = send_source(mqtt, total);
+        } else {
+            struct th_publish_out out;
+            th_mqtt_publish_out(mqtt, mqtt->out_publish, &out);
+            th_mqtt_put(mqtt, &out.body, &mqtt->out_at);
+        }
+        if (step != TH_STEP_ON)
+            return step == TH_STEP_WAIT ? TH_STEP_ON : step;
     }
-    if (step != TH_STEP_ON || mqtt->out_at < mqtt->out_total || mqtt->out_id != 0)
-        return step;
     mqtt->todo &= (uint8_t)~TH_TODO_PART;
+    if (mqtt->out_id != 0)
+        return TH_STEP_ON;
     event->kind = TH_MQTT_EVENT_SENT;
     event->u.ack = (struct th_mqtt_ack){.id = 0};
     return TH_STEP_EVENT;

@@ -4,19 +4,16 @@
 
 #include "mqtt/core.h"
 
-static bool is_subscribe(const struct th_body *body)
-{
-    return (body->first & 0xF0) == (TH_SUBSCRIBE & 0xF0);
-}
-
 static unsigned options(const struct th_mqtt_filter *filter)
 {
     return (unsigned)filter->qos | (filter->no_local ? 4u : 0) |
            (filter->retain_as_published ? 8u : 0) | (unsigned)filter->retain_handling << 4;
 }
 
-static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
-                          const struct th_body *body)
+/* Which of the two it is, is an argument all the way down: where only one is linked, so is only
+ * what that one needs. */
+static void write_filters(struct th_writer *writer, const struct th_mqtt *mqtt,
+                          const struct th_body *body, bool subscribe)
 {
     const struct th_request *request = (const struct th_request *)(const void *)body;
     const struct th_mqtt_filter *filter = request->filters;
@@ -24,10 +21,22 @@ static void write_request(struct th_writer *writer, const struct th_mqtt *mqtt,
     th_mqtt_write_properties(writer, mqtt, body);
     for (uint16_t left = request->count; left > 0; left--, filter++) {
         th_write_text(writer, filter->filter);
-        if (is_subscribe(body))
+        if (subscribe)
             th_write_u8(writer, (uint8_t)TH_VALUE(subscribe_options_reserved, options(filter),
                                                   options(filter) | 0xC0));
     }
+}
+
+static void write_subscribe(struct th_writer *writer, const struct th_mqtt *mqtt,
+                            const struct th_body *body)
+{
+    write_filters(writer, mqtt, body, true);
+}
+
+static void write_unsubscribe(struct th_writer *writer, const struct th_mqtt *mqtt,
+                              const struct th_body *body)
+{
+    write_filters(writer, mqtt, body, false);
 }
 
 /* 3.1.1 knows no option but QoS. At QoS 2 we must be able to remember identifiers. */
@@ -40,7 +49,8 @@ static enum th_error check_options(const struct th_mqtt *mqtt, const struct th_m
                                                                            : TH_OK;
 }
 
-static enum th_error check_filters(const struct th_mqtt *mqtt, const struct th_request *request)
+static enum th_error check_filters(const struct th_mqtt *mqtt, const struct th_request *request,
+                                   bool subscribe)
 {
     const struct th_mqtt_filter *filter = request->filters;
     enum th_error error = TH_OK;
@@ -51,16 +61,17 @@ static enum th_error check_filters(const struct th_mqtt *mqtt, const struct th_r
         if (TH_RULE(subscribe_filter_utf8,
                     TH_RULE(unsubscribe_filter_utf8, !th_mqtt_filter_valid(filter->filter))))
             error = TH_ERR_INVALID;
-        else if (is_subscribe(&request->body))
+        else if (subscribe)
             error = check_options(mqtt, filter);
     }
     return error;
 }
 
-static enum th_error send(struct th_mqtt *mqtt, struct th_request *request, uint16_t *id)
+static enum th_error send(struct th_mqtt *mqtt, struct th_request *request, bool subscribe,
+                          uint16_t *id)
 {
     size_t slot = 0;
-    enum th_error error = check_filters(mqtt, request);
+    enum th_error error = check_filters(mqtt, request, subscribe);
     if (error == TH_OK)
         error = th_mqtt_check(mqtt, &request->body);
     if (error != TH_OK)
@@ -80,7 +91,7 @@ static enum th_error send(struct th_mqtt *mqtt, struct th_request *request, uint
     if (error != TH_OK)
         return error;
     mqtt->requests[slot].id = request->body.id;
-    mqtt->requests[slot].count = request->count | (is_subscribe(&request->body) ? 0 : 0x8000);
+    mqtt->requests[slot].count = request->count | (subscribe ? 0 : 0x8000);
     if (id != NULL)
         *id = request->body.id;
     return TH_OK;
@@ -90,13 +101,13 @@ enum th_error th_mqtt_subscribe(struct th_mqtt *mqtt, const struct th_mqtt_filte
                                 uint16_t count, const struct th_mqtt_property *properties,
                                 uint8_t property_count, uint16_t *id)
 {
-    struct th_request request = {.body = {.write = write_request,
+    struct th_request request = {.body = {.write = write_subscribe,
                                           .properties = properties,
                                           .property_count = property_count,
                                           .first = TH_VALUE(subscribe_flags, TH_SUBSCRIBE, 0x80)},
                                  .filters = filters,
                                  .count = count};
-    return send(mqtt, &request, id);
+    return send(mqtt, &request, true, id);
 }
 
 enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_mqtt_filter *filters,
@@ -104,11 +115,11 @@ enum th_error th_mqtt_unsubscribe(struct th_mqtt *mqtt, const struct th_mqtt_fil
                                   uint8_t property_count, uint16_t *id)
 {
     struct th_request request = {
-        .body = {.write = write_request,
+        .body = {.write = write_unsubscribe,
                  .properties = properties,
                  .property_count = property_count,
                  .first = TH_VALUE(unsubscribe_flags, TH_UNSUBSCRIBE, 0xA0)},
         .filters = filters,
         .count = count};
-    return send(mqtt, &request, id);
+    return send(mqtt, &request, false, id);
 }

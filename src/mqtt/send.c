@@ -78,19 +78,12 @@ enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
     return error;
 }
 
-static unsigned blocked(struct th_mqtt *mqtt, unsigned step)
-{
-    mqtt->blocked = true;
-    return step;
-}
-
 /* CONNECT may be larger than the stream's room: it leaves window by window. */
 static unsigned send_connect(struct th_mqtt *mqtt)
 {
     const struct th_body body = th_mqtt_connect_body(mqtt->config);
-    if (th_mqtt_put(mqtt, &body, &mqtt->out_at) > mqtt->out_at)
-        return blocked(mqtt, TH_STEP_ON);
-    mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
+    if (th_mqtt_put(mqtt, &body, &mqtt->out_at) <= mqtt->out_at)
+        mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
     return TH_STEP_ON;
 }
 
@@ -126,36 +119,30 @@ bool th_mqtt_send_owed(struct th_mqtt *mqtt)
 
 /* ---- a packet in parts ---- */
 
-/* The next bytes of a record, as many as there is room for. */
-static unsigned send_from_outbox(struct th_mqtt *mqtt)
+/* The next bytes of a record, as many as there is room for; a source's go behind it. */
+static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
     uint8_t *at = mqtt->tx_at;
-    size_t done =
-        outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, at, th_mqtt_room(mqtt));
-    if (done == 0)
-        return TH_BROKEN(TH_ERR_MQTT_STORE);
-    if (mqtt->out_at == 0 && mqtt->repeat) {
-        *at |= 0x08;
-        if (TH_WRONG(resend_same_id, true))
-            at[5 + at[3]] ^= 0x40;
+    if (mqtt->out_id != 0 && mqtt->out_at < mqtt->out_head) {
+        if (at == mqtt->tx_end)
+            return TH_STEP_ON;
+        size_t done =
+            outbox->ops->read(outbox->ctx, mqtt->out_id, mqtt->out_at, at, th_mqtt_room(mqtt));
+        if (done == 0)
+            return TH_BROKEN(TH_ERR_MQTT_STORE);
+        if (mqtt->out_at == 0 && mqtt->repeat) {
+            *at |= 0x08;
+            if (TH_WRONG(resend_same_id, true))
+                at[5 + at[3]] ^= 0x40;
+        }
+        mqtt->out_at += (uint32_t)done;
+        mqtt->tx_at = at + done;
+        if (mqtt->out_at < mqtt->out_head)
+            return TH_STEP_ON;
     }
-    mqtt->out_at += (uint32_t)done;
-    mqtt->tx_at = at + done;
-    return TH_STEP_ON;
-}
-
-static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
-{
-    while (mqtt->out_at < mqtt->out_total) {
-        if (th_mqtt_room(mqtt) == 0)
-            return blocked(mqtt, TH_STEP_ON);
-        bool from_outbox = mqtt->out_id != 0 && mqtt->out_at < mqtt->out_head;
-        unsigned step =
-            from_outbox ? send_from_outbox(mqtt) : mqtt->config->large->send(mqtt, event);
-        if (step != TH_STEP_ON)
-            return step == TH_STEP_WAIT ? TH_STEP_ON : step;
-    }
+    if (mqtt->out_publish != NULL)
+        return mqtt->config->large->send(mqtt, event);
     mqtt->todo &= (uint8_t)~TH_TODO_PART;
     return TH_STEP_ON;
 }
@@ -189,9 +176,6 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
     mqtt->out_id = entry->id;
     mqtt->out_at = 0;
     mqtt->out_head = entry->len;
-    mqtt->out_total = entry->len;
-    if (mqtt->out_publish != NULL)
-        mqtt->out_total += mqtt->out_publish->source->len;
     const struct th_mqtt_version *version = mqtt->config->version;
     uint8_t reason = version->refuses != NULL ? version->refuses(mqtt, entry) : 0;
     if (reason != 0)
@@ -239,7 +223,7 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         return give_up(mqtt, entry.id, 0, event);
     if (!send_ack(mqtt, TH_PUBREL, entry.id, 0)) {
         mqtt->cursor = before;
-        return blocked(mqtt, TH_STEP_WAIT);
+        return TH_STEP_WAIT;
     }
     mqtt->inflight++;
     return TH_STEP_ON;
@@ -247,7 +231,6 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 
 unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    mqtt->blocked = false;
     if ((mqtt->todo & TH_TODO_CONNECT) != 0)
         return send_connect(mqtt);
     if ((mqtt->todo & TH_TODO_PART) != 0) {
@@ -261,7 +244,7 @@ unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     if ((mqtt->todo & TH_TODO_OWED) != 0 &&
         ((mqtt->todo & TH_TODO_PART) != 0 || !th_mqtt_send_owed(mqtt))) {
         if (mqtt->stream_state <= TH_STREAM_OPEN)
-            return blocked(mqtt, TH_STEP_WAIT);
+            return TH_STEP_WAIT;
         mqtt->todo &= (uint8_t)~TH_TODO_OWED;
     }
     unsigned step = TH_STEP_ON;

@@ -226,7 +226,7 @@ bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         bool ended = mqtt->stream_state > TH_STREAM_OPEN;
         /* Bytes that lie unread because an answer finds no room are no reason to go on: only the
          * peer can change that. */
-        bool freed = mqtt->blocked && th_mqtt_room(mqtt) > room;
+        bool freed = mqtt->todo != 0 && th_mqtt_room(mqtt) > room;
         if (left <= unread && !(ended ? left > 0 : freed))
             return ended && end_of_stream(mqtt, event);
     }

@@ -4,19 +4,23 @@
 #include "base/utf8.h"
 #include "mqtt/core.h"
 
-static bool length_valid(struct th_span text)
+/* A topic is not empty; a name has no wildcards. */
+static bool text_valid(struct th_span text, bool topic, bool name)
 {
-    return !TH_RULE(topic_empty, text.len == 0) && !TH_RULE(topic_too_long, text.len > UINT16_MAX);
+    if ((TH_RULE(topic_empty, text.len == 0) && topic) ||
+        (text.len > UINT16_MAX && !TH_WRONG(topic_too_long, topic)))
+        return false;
+    return th_utf8_check(text, name);
 }
 
 bool th_utf8_valid(struct th_span text)
 {
-    return text.len <= UINT16_MAX && th_utf8_check(text, false);
+    return text_valid(text, false, false);
 }
 
 bool th_topic_name_valid(struct th_span name)
 {
-    return length_valid(name) && (th_utf8_common(name) || th_utf8_check(name, true));
+    return text_valid(name, true, true);
 }
 
 /* '+' fills a whole level; '#' does too, and is the last one. */
@@ -56,7 +60,7 @@ bool th_mqtt_share_valid(struct th_span filter)
 
 bool th_mqtt_filter_valid(struct th_span filter)
 {
-    return length_valid(filter) && th_utf8_check(filter, false) && wildcards_valid(filter);
+    return text_valid(filter, true, false) && wildcards_valid(filter);
 }
 
 bool th_topic_filter_valid(struct th_span filter)

@@ -176,8 +176,10 @@ static uint8_t unwanted(const struct th_mqtt *mqtt, uint8_t first)
 static uint8_t refuses(const struct th_mqtt *mqtt, const struct th_outbox_entry *entry)
 {
     const struct th_outbox *outbox = &mqtt->config->outbox;
+    const struct th_mqtt_publish *streamed = entry->extra;
+    uint32_t total = entry->len + (streamed != NULL ? streamed->source->len : 0);
     uint8_t first = 0;
-    if (TH_RULE(packet_too_large_sent, mqtt->out_total > mqtt->limits.maximum_packet_size))
+    if (TH_RULE(packet_too_large_sent, total > mqtt->limits.maximum_packet_size))
         return 0x95;
     outbox->ops->read(outbox->ctx, entry->id, 0, &first, 1);
     return unwanted(mqtt, first);
