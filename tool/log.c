@@ -260,6 +260,15 @@ static bool watch_signals(struct log *log)
     return fd >= 0 && th_linux_watch(&log->loop, &log->signals, fd);
 }
 
+static void take_signals(struct log *log)
+{
+    struct signalfd_siginfo info;
+
+    while (log->signals.ready && read(log->signals.fd, &info, sizeof info) == sizeof info)
+        log->stopping = true;
+    log->signals.ready = false;
+}
+
 static void loop(struct log *log)
 {
     bool stopped = false;
@@ -270,7 +279,7 @@ static void loop(struct log *log)
         if (log->step != STEP_FOLLOW && log->code == OPTION_GO_ON &&
             th_time_reached(now, log->until_ms))
             late(log);
-        log->stopping |= log->signals.ready;
+        take_signals(log);
         if (log->code != OPTION_GO_ON)
             break;
         if (log->stopping && !stopped) {

@@ -31,9 +31,9 @@ enum th_legacy_request th_legacy_read(struct th_span text)
     if (!mark)
         return TH_LEGACY_INVALID;
     size_t left = text.len - (size_t)(mark + 1 - text.at), len = 0;
-    const uint8_t *value = mark + 1 + sizeof key - 1;
     if (left < sizeof key - 1 || memcmp(mark + 1, key, sizeof key - 1) != 0)
         return TH_LEGACY_INVALID;
+    const uint8_t *value = mark + sizeof key;
     left -= sizeof key - 1;
     while (len < left && value[len] != '&' && value[len] > ' ')
         len++;

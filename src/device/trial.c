@@ -77,7 +77,7 @@ static void tell(struct th_device *device, uint32_t now_ms)
     th_history_trial(&device->history, th_trial_last(&device->trial),
                      th_clock_ms(&device->clock, now_ms) / 1000);
     th_history_text(th_history_item(&device->history, 0), line, sizeof line);
-    th_device_say(device, line);
+    th_device_show(device, line); /* the history tells it to others */
     device->todo |= TODO_HISTORY;
 }
 

@@ -192,7 +192,9 @@ static bool begin(struct access_point *point, const struct th_device *device, ui
 static uint32_t serve(struct access_point *point, uint32_t now_ms)
 {
     uint32_t wait_ms = LEASES_MS;
+    uint8_t to[4];
 
+    th_dhcp_answer(&point->dhcp, th_span_of(NULL, 0), now_ms, NULL, 0, to);
     for (int i = 0; i < 3; i++) {
         if (!point->watches[i].ready)
             continue;
