@@ -94,10 +94,20 @@ static bool set(void *ctx, uint8_t pin, enum th_pin_level level)
 static bool get(void *ctx, uint8_t pin, enum th_pin_level *level)
 {
     const struct guard_request request = {.op = GUARD_GET, .pin = pin};
-    uint8_t high;
+    struct th_linux_pins *pins = ctx;
+    uint8_t value = 0;
+    bool high;
 
-    if (!ask(ctx, &request, &high))
-        return false;
+    /* Virtual wires are read here: asking another process takes milliseconds on a busy machine. */
+    if (pins->file) {
+        struct th_linux_wires wires = pins_file_wires(pins->file);
+        if (!wires.ops->level(wires.ctx, pin, &high, pins->why))
+            return false;
+    } else {
+        if (!ask(pins, &request, &value))
+            return false;
+        high = value != 0;
+    }
     *level = high ? TH_PIN_HIGH : TH_PIN_LOW;
     return true;
 }

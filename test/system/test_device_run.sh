@@ -48,7 +48,7 @@ check "the device ends with whoever runs it, also when that is killed" wait_for 
 wait "$runner" 2>/dev/null
 
 # ---- the guard ----
-"${run[@]}" --flash "$flash" --set inputs.pins=12 >/dev/null
+"${run[@]}" --flash "$flash" --set zones.count=1 --set zones.pins=5 >/dev/null
 "${run[@]}" --flash "$flash" --board "pins=$pins" >"$scratch/device" 2>&1 &
 device=$!
 children+=("$device")
