@@ -4,46 +4,57 @@
 
 // The first 32 bits of the fractional parts of square and cube roots of the first primes are the
 // constants of SHA-256 (FIPS 180-4), so they are computed.
-const shaK = [], shaH = [];
+const shaK = [],
+    shaH = [];
 for (let n = 2; shaK.length < 64; n++) {
     let prime = true;
-    for (let d = 2; d * d <= n; d++)
-        prime = prime && n % d > 0;
-    const bits = (root) => (root - Math.floor(root)) * 4294967296 | 0;
-    if (prime && shaH.length < 8)
-        shaH.push(bits(Math.sqrt(n)));
-    if (prime)
-        shaK.push(bits(Math.cbrt(n)));
+    for (let d = 2; d * d <= n; d++) prime = prime && n % d > 0;
+    const bits = (root) => ((root - Math.floor(root)) * 4294967296) | 0;
+    if (prime && shaH.length < 8) shaH.push(bits(Math.sqrt(n)));
+    if (prime) shaK.push(bits(Math.cbrt(n)));
 }
-const turn = (x, by) => x >>> by | x << 32 - by;
+const turn = (x, by) => (x >>> by) | (x << (32 - by));
 
 function shaBlock(h, view, at, w) {
-    for (let i = 0; i < 16; i++)
-        w[i] = view.getInt32(at + 4 * i);
+    for (let i = 0; i < 16; i++) w[i] = view.getInt32(at + 4 * i);
     for (let i = 16; i < 64; i++) {
-        const a = w[i - 15], b = w[i - 2];
-        w[i] = w[i - 16] + (turn(a, 7) ^ turn(a, 18) ^ a >>> 3) + w[i - 7] + (turn(b, 17) ^ turn(b, 19) ^ b >>> 10);
+        const a = w[i - 15],
+            b = w[i - 2];
+        w[i] =
+            w[i - 16] +
+            (turn(a, 7) ^ turn(a, 18) ^ (a >>> 3)) +
+            w[i - 7] +
+            (turn(b, 17) ^ turn(b, 19) ^ (b >>> 10));
     }
     const s = h.slice();
     for (let i = 0; i < 64; i++) {
         const [a, b, c, , e, f, g] = s;
-        const t = s[7] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + (e & f ^ ~e & g) + shaK[i] + w[i] | 0;
+        const t =
+            (s[7] +
+                (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) +
+                ((e & f) ^ (~e & g)) +
+                shaK[i] +
+                w[i]) |
+            0;
         s.pop();
-        s.unshift(t + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + (a & b ^ a & c ^ b & c) | 0);
-        s[4] = s[4] + t | 0;
+        s.unshift(
+            (t + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0
+        );
+        s[4] = (s[4] + t) | 0;
     }
-    for (let i = 0; i < 8; i++)
-        h[i] = h[i] + s[i] | 0;
+    for (let i = 0; i < 8; i++) h[i] = (h[i] + s[i]) | 0;
 }
 
 function sha256(bytes) {
-    const padded = new Uint8Array((bytes.length + 72 >> 6) * 64), view = new DataView(padded.buffer);
-    const h = shaH.slice(), w = new Int32Array(64), out = new DataView(new ArrayBuffer(32));
+    const padded = new Uint8Array(((bytes.length + 72) >> 6) * 64),
+        view = new DataView(padded.buffer);
+    const h = shaH.slice(),
+        w = new Int32Array(64),
+        out = new DataView(new ArrayBuffer(32));
     padded.set(bytes);
     padded[bytes.length] = 128;
     view.setUint32(padded.length - 4, bytes.length * 8);
-    for (let at = 0; at < padded.length; at += 64)
-        shaBlock(h, view, at, w);
+    for (let at = 0; at < padded.length; at += 64) shaBlock(h, view, at, w);
     h.forEach((x, i) => out.setInt32(4 * i, x));
     return new Uint8Array(out.buffer);
 }
@@ -68,7 +79,8 @@ function hmac(key, ...parts) {
 // RFC 5869; keys here have at most 64 bytes.
 function hkdf(salt, secret, info, length) {
     const key = hmac(salt, secret);
-    let block = new Uint8Array(0), out = block;
+    let block = new Uint8Array(0),
+        out = block;
     for (let i = 1; out.length < length; i++) {
         block = hmac(key, block, utf8(info), Uint8Array.of(i));
         out = join(out, block);
@@ -86,7 +98,7 @@ function bytesOf(text) {
         return null;
     }
 }
-const same = (a, b) => a.length === b.length && a.reduce((sum, x, i) => sum | x ^ b[i], 0) === 0;
+const same = (a, b) => a.length === b.length && a.reduce((sum, x, i) => sum | (x ^ b[i]), 0) === 0;
 
 // What a person types, as the device knows it; null when it can't be a code.
 function tidyCode(typed) {
@@ -97,7 +109,14 @@ const pageKey = (code) => hkdf(new Uint8Array(0), utf8(code), 'thimble page 1', 
 
 function sessionKeys(key, session, ours, theirs, device) {
     const name = utf8(device);
-    const transcript = join(utf8('thimble session 1\0P'), number4(session), ours, theirs, Uint8Array.of(name.length), name);
+    const transcript = join(
+        utf8('thimble session 1\0P'),
+        number4(session),
+        ours,
+        theirs,
+        Uint8Array.of(name.length),
+        name
+    );
     const keys = hkdf(sha256(transcript), key, 'thimble session keys 1', 192);
     return [0, 1, 2, 3, 4, 5].map((i) => keys.slice(32 * i, 32 * i + 32));
 }
@@ -107,8 +126,7 @@ function cipher(key, n, bytes) {
     const out = bytes.slice();
     for (let at = 0; at < out.length; at += 32)
         hmac(key, number4(n), number4(at / 32)).forEach((x, i) => {
-            if (at + i < out.length)
-                out[at + i] ^= x;
+            if (at + i < out.length) out[at + i] ^= x;
         });
     return out;
 }
@@ -121,8 +139,8 @@ function seal(cipherKey, macKey, n, text) {
 
 // null when anything was altered.
 function unseal(cipherKey, macKey, n, box) {
-    const bytes = bytesOf(box) || [], hidden = bytes.slice(0, -16);
-    if (bytes.length < 16 || !same(macOf(macKey, n, hidden), bytes.slice(-16)))
-        return null;
+    const bytes = bytesOf(box) || [],
+        hidden = bytes.slice(0, -16);
+    if (bytes.length < 16 || !same(macOf(macKey, n, hidden), bytes.slice(-16))) return null;
     return new TextDecoder().decode(cipher(cipherKey, n, hidden));
 }

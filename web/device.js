@@ -4,52 +4,88 @@
 const CLOCKS = { none: 'not set', hint: 'from time servers', trusted: 'trusted' };
 const views = {};
 
-const fact = (name, ...value) => h('div', null, h('dt', null, name), h('dd', null, value));
+const fact = (name, ...value) => h('div', h('dt', name), h('dd', value));
 
 function facts(info) {
-    return h('dl.facts', null,
+    return h(
+        'dl.facts',
         fact('Name', info.id || 'none yet'),
         fact('Address', location.host),
         fact('Mode', info.mode === 'config' ? 'configuration' : info.mode),
         fact('Version', info.product + ' ' + info.version + ', hardware ' + info.hardware),
         fact('Clock', info.time ? clock(info.time) + ', ' : '', CLOCKS[info.clock] || info.clock),
         fact('Running for', span(info.uptime), ', after ', info.started),
-        info.crashes > 0 && fact('Crashes in a row', info.crashes));
+        info.crashes > 0 && fact('Crashes in a row', info.crashes)
+    );
 }
 
 function lastTrial({ last_trial: last, trial }) {
-    if (trial)
-        return h('p.note', null, 'Being tried now: ' + trial + '.');
-    if (!last || last.kept)
-        return null;
-    return h('p.note.bad', null, h('strong', null, 'The last change of ' + last.component + ' was taken back: '), last.reason + '. ',
-        h('a', { href: '#/log' }, 'What to do'));
+    if (trial) return h('p.note', 'Being tried now: ' + trial + '.');
+    if (!last || last.kept) return null;
+    return h(
+        'p.note.bad',
+        h('strong', 'The last change of ' + last.component + ' was taken back: '),
+        last.reason + '. ',
+        h('a', { href: '#/log' }, 'What to do')
+    );
 }
 
 function step(done, title, text, ...action) {
-    return h(done ? 'li.done' : 'li', null, h('div', null,
-        h('h3', null, title, h('span.hush', null, done ? ' (done)' : ' (to do)')), h('p', null, text)), action);
+    return h(
+        done ? 'li.done' : 'li',
+        h('div', h('h3', title, h('span.hush', done ? ' (done)' : ' (to do)')), h('p', text)),
+        action
+    );
 }
 
 function steps(info, enrolment, place) {
     const ssid = valueOf('wifi.sta.ssid');
     const go = button(enrolment.enrolled ? '.main' : '', 'Switch to MQTT mode', place, switchMode);
     go.disabled = !enrolment.enrolled;
-    return h('ol.steps', null,
-        step(ssid !== '', 'Network', ssid ? h('span', null, 'Joins ', h('strong', null, ssid), '.') : 'No Wi-Fi chosen. Not needed with a cable.',
-            h('a.button', { href: '#/wifi' }, ssid ? 'Change' : 'Choose')),
-        step(enrolment.enrolled, 'Credentials', enrolment.enrolled ? h('span', null, 'Enrolled as ', h('strong', null, enrolment.name), '.') :
-            enrolment.requested ? 'It has made its key and waits for the answer.' : 'It has no certificate yet.',
-        h('a.button', { href: '#/credentials' }, enrolment.enrolled ? 'Look' : 'Enrol')),
-        step(false, 'Go to work', enrolment.enrolled ? 'It connects to its broker, and closes this page.' : 'Possible once it is enrolled.', go));
+    return h(
+        'ol.steps',
+        step(
+            ssid !== '',
+            'Network',
+            ssid
+                ? h('span', 'Joins ', h('strong', ssid), '.')
+                : 'No Wi-Fi chosen. Not needed with a cable.',
+            h('a.button', { href: '#/wifi' }, ssid ? 'Change' : 'Choose')
+        ),
+        step(
+            enrolment.enrolled,
+            'Credentials',
+            enrolment.enrolled
+                ? h('span', 'Enrolled as ', h('strong', enrolment.name), '.')
+                : enrolment.requested
+                  ? 'It has made its key and waits for the answer.'
+                  : 'It has no certificate yet.',
+            h('a.button', { href: '#/credentials' }, enrolment.enrolled ? 'Look' : 'Enrol')
+        ),
+        step(
+            false,
+            'Go to work',
+            enrolment.enrolled
+                ? 'It connects to its broker, and closes this page.'
+                : 'Possible once it is enrolled.',
+            go
+        )
+    );
 }
 
 async function switchMode() {
-    if (changes.size > 0)
-        throw new Failure(409, 'Save or discard your changes first.');
-    const yes = await ask('Switch to MQTT mode?', () => h('p', null, 'The device leaves this page and connects to its broker. If it cannot, it comes back here and says why.'), 'Switch');
-    if (!yes)
-        return;
+    if (changes.size > 0) throw new Failure(409, 'Save or discard your changes first.');
+    const yes = await ask(
+        'Switch to MQTT mode?',
+        () =>
+            h(
+                'p',
+                'The device leaves this page and connects to its broker. If it cannot, it ' +
+                    'comes back here and says why.'
+            ),
+        'Switch'
+    );
+    if (!yes) return;
     await call('Mode.Set', { mode: 'mqtt' });
     await leave();
 }
@@ -58,16 +94,36 @@ async function switchMode() {
 function confirmReset(word, erase) {
     return (go) => {
         go.disabled = true;
-        const typed = h('input', { id: 'word', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', input: () => { go.disabled = typed.value.trim() !== word; } });
-        return h('div', null, h('p', null, 'This erases its certificate and key, its settings and passwords, and whom it trusts. The birth key stays.'),
-            h('label.check', null, erase, ' Decommission: erase the birth key and the set-up code as well'),
-            h('label', { for: 'word' }, 'Type ', h('strong', null, word), ' to go on'), typed);
+        const typed = h('input', {
+            id: 'word',
+            autocomplete: 'off',
+            autocapitalize: 'none',
+            spellcheck: 'false',
+            input: () => {
+                go.disabled = typed.value.trim() !== word;
+            }
+        });
+        return h(
+            'div',
+            h(
+                'p',
+                'This erases its certificate and key, its settings and passwords, and whom ' +
+                    'it trusts. The birth key stays.'
+            ),
+            h(
+                'label.check',
+                erase,
+                ' Decommission: erase the birth key and the set-up code as well'
+            ),
+            h('label', { for: 'word' }, 'Type ', h('strong', word), ' to go on'),
+            typed
+        );
     };
 }
 
 async function reset(info) {
     const erase = h('input', { type: 'checkbox' });
-    if (!await ask('Factory reset?', confirmReset(info.id || 'reset', erase), 'Erase', true))
+    if (!(await ask('Factory reset?', confirmReset(info.id || 'reset', erase), 'Erase', true)))
         return;
     await call('Sys.FactoryReset', { decommission: erase.checked });
     await away('Erasing', 'The device erases itself and restarts.', 'reset');
@@ -82,12 +138,26 @@ views.device = {
     title: 'Device',
     async render(root) {
         const [info, enrolment] = [await call('Sys.GetInfo'), await call('Enrol.Status')];
-        const place = trouble(), other = trouble();
+        const place = trouble(),
+            other = trouble();
         session.device = info.id;
         showTop();
-        fill(root, lastTrial(info), h('section.card', null, h('h2', null, 'Set-up'), steps(info, enrolment, place), place),
-            h('section.card', null, h('h2', null, 'What it is'), facts(info)),
-            h('section.card', null, h('h2', null, 'Restart and reset'), h('p', null, 'A restart loses nothing. A factory reset makes the device as new.'),
-                h('div.row', null, button('', 'Restart', other, restart), button('.danger', 'Factory reset …', other, () => reset(info))), other));
-    },
+        fill(
+            root,
+            lastTrial(info),
+            h('section.card', h('h2', 'Set-up'), steps(info, enrolment, place), place),
+            h('section.card', h('h2', 'What it is'), facts(info)),
+            h(
+                'section.card',
+                h('h2', 'Restart and reset'),
+                h('p', 'A restart loses nothing. A factory reset makes the device as new.'),
+                h(
+                    'div.row',
+                    button('', 'Restart', other, restart),
+                    button('.danger', 'Factory reset …', other, () => reset(info))
+                ),
+                other
+            )
+        );
+    }
 };

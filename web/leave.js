@@ -6,13 +6,21 @@ function waiting(title, ...text) {
     $('nav').hidden = true;
     document.title = title;
     const state = h('p.loading', { role: 'status' }, 'Waiting for the device …');
-    fill($('main'), h('section.card.gate', null, h('h1', { tabindex: -1 }, title), text.map((one) => h('p', null, one)), state));
+    fill(
+        $('main'),
+        h(
+            'section.card.gate',
+            h('h1', { tabindex: -1 }, title),
+            text.map((one) => h('p', one)),
+            state
+        )
+    );
     $('main').querySelector('h1').focus();
     return state;
 }
 
-// Asks until the key proves again; false when it no longer does, or nothing comes for so long. As long
-// as the old session is there it is told that somebody has one.
+// Asks until the key proves again; false when it no longer does, or nothing comes for so long. As
+// long as the old session is there it is told that somebody has one.
 async function comesBack(seconds, silent = () => {}) {
     const from = Date.now();
     let gone = 0;
@@ -21,8 +29,7 @@ async function comesBack(seconds, silent = () => {}) {
             await open(session.key);
             return true;
         } catch (error) {
-            if (error.code === 401)
-                return false;
+            if (error.code === 401) return false;
         }
         silent(gone);
         await wait(1000);
@@ -37,22 +44,42 @@ async function away(title, text, why) {
         await begin();
         return say('The device is back');
     }
-    if (back)
-        farewell();
+    if (back) farewell();
     lock(why || 401);
 }
 
 async function leave() {
-    const state = waiting('Switching to MQTT mode', 'The device now joins its network and connects to its broker.',
-        'If it cannot, it comes back here under its old settings, and says why.');
-    const silent = (gone) => setText(state, gone < 60 ? 'Waiting to see whether it comes back …' :
-        'It has not come back for a minute: most likely it is connected. You can close this page.');
+    const state = waiting(
+        'Switching to MQTT mode',
+        'The device now joins its network and connects to its broker.',
+        'If it cannot, it comes back here under its old settings, and says why.'
+    );
+    const silent = (gone) =>
+        setText(
+            state,
+            gone < 60
+                ? 'Waiting to see whether it comes back …'
+                : 'It has not come back for a minute: most likely it is connected. You can ' +
+                      'close this page.'
+        );
     if (await comesBack(600, silent)) {
         await begin();
         return say('The device came back: it could not connect');
     }
     wipe();
-    fill(state.parentNode, h('h1', null, 'The device is at work'), h('p', null, 'It has not come back here, so it is connected to its broker. You can close this page.'),
-        h('p', null, 'To have the page again, set its mode to ', h('code', null, 'config'), ' from there, or press its button.'),
-        h('a.button', { href: location.pathname }, 'Try to open the page again'));
+    fill(
+        state.parentNode,
+        h('h1', 'The device is at work'),
+        h(
+            'p',
+            'It has not come back here, so it is connected to its broker. You can close this page.'
+        ),
+        h(
+            'p',
+            'To have the page again, set its mode to ',
+            h('code', 'config'),
+            ' from there, or press its button.'
+        ),
+        h('a.button', { href: location.pathname }, 'Try to open the page again')
+    );
 }

@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: MIT
 // SAVE: what was and what will be, side by side, before anything is sent.
 
-const shown = (text) => text === '' || text === undefined ? h('i', null, 'nothing') : h('code', null, text);
-const secretWas = (setting) => h('i', null, setting.set ? 'set' : 'not set');
-const secretIs = (value) => h('i', null, value === '' ? 'removed' : 'a new one');
-const APPLIES = { now: 'takes effect at once', reconnect: 'takes effect with the next connection', restart: 'takes effect after a restart' };
+const shown = (text) => (text === '' || text === undefined ? h('i', 'nothing') : h('code', text));
+const secretWas = (setting) => h('i', setting.set ? 'set' : 'not set');
+const secretIs = (value) => h('i', value === '' ? 'removed' : 'a new one');
+const APPLIES = {
+    now: 'takes effect at once',
+    reconnect: 'takes effect with the next connection',
+    restart: 'takes effect after a restart'
+};
 
 function showBar() {
-    const bar = $('bar'), count = changes.size, was = bar.hidden;
+    const bar = $('bar'),
+        count = changes.size,
+        was = bar.hidden;
     bar.hidden = count === 0 || !session.key;
-    if (bar.hidden)
-        return;
+    if (bar.hidden) return;
     if (was)
-        fill(bar, h('p', { id: 'count' }), h('div.row', null,
-            h('button.main', { type: 'button', click: review }, 'Review and save'),
-            h('button', { type: 'button', click: discard }, 'Discard')));
+        fill(
+            bar,
+            h('p', { id: 'count' }),
+            h(
+                'div.row',
+                h('button.main', { type: 'button', click: review }, 'Review and save'),
+                h('button', { type: 'button', click: discard }, 'Discard')
+            )
+        );
     setText($('count'), plural(count, 'change') + ' not saved');
-    if (was)
-        say(plural(count, 'change') + ' not saved', true);
+    if (was) say(plural(count, 'change') + ' not saved', true);
 }
 
 function discard() {
@@ -27,26 +37,58 @@ function discard() {
 }
 
 function difference() {
-    return h('dl.difference', null, [...changes].map(([name, value]) => {
-        const setting = settingOf(name);
-        return h('div', null, h('dt', null, name), h('dd', null,
-            h('span.was', null, h('span.hush', null, 'was '), setting.secret ? secretWas(setting) : shown(setting.value)),
-            h('span.to', { 'aria-hidden': true }, '→'),
-            h('span.will', null, h('span.hush', null, 'will be '), setting.secret ? secretIs(value) : shown(value)),
-            h('small', null, APPLIES[setting.applies])));
-    }));
+    return h(
+        'dl.difference',
+        [...changes].map(([name, value]) => {
+            const setting = settingOf(name);
+            return h(
+                'div',
+                h('dt', name),
+                h(
+                    'dd',
+                    h(
+                        'span.was',
+                        h('span.hush', 'was '),
+                        setting.secret ? secretWas(setting) : shown(setting.value)
+                    ),
+                    h('span.to', { 'aria-hidden': true }, '→'),
+                    h(
+                        'span.will',
+                        h('span.hush', 'will be '),
+                        setting.secret ? secretIs(value) : shown(value)
+                    ),
+                    h('small', APPLIES[setting.applies])
+                )
+            );
+        })
+    );
 }
 
 async function review() {
-    if (!checkAll())
-        return showWrong();
+    if (!checkAll()) return showWrong();
     const restarts = [...changes.keys()].some((name) => settingOf(name).applies === 'restart');
     const goes = changes.get('mode') === 'mqtt';
-    const yes = await ask('Save ' + plural(changes.size, 'change') + '?', () => [difference(),
-        goes && h('p.note', null, 'The device then leaves this page and connects to its broker. If it cannot, it comes back here as it was.'),
-        restarts && !goes && h('p.note', null, 'Some of this takes effect after a restart. You can restart the device when all is saved.')], 'Save');
-    if (yes)
-        await save(restarts, goes);
+    const yes = await ask(
+        'Save ' + plural(changes.size, 'change') + '?',
+        () => [
+            difference(),
+            goes &&
+                h(
+                    'p.note',
+                    'The device then leaves this page and connects to its broker. If it ' +
+                        'cannot, it comes back here as it was.'
+                ),
+            restarts &&
+                !goes &&
+                h(
+                    'p.note',
+                    'Some of this takes effect after a restart. You can restart the device ' +
+                        'when all is saved.'
+                )
+        ],
+        'Save'
+    );
+    if (yes) await save(restarts, goes);
 }
 
 async function save(restarts, goes) {
@@ -56,17 +98,22 @@ async function save(restarts, goes) {
         await sendChanges(values);
     } catch (error) {
         showBar();
-        if (wrong.size > 0)
-            return showWrong();
-        return ask('Not saved', () => h('p', null, explain(error)));
+        if (wrong.size > 0) return showWrong();
+        return ask('Not saved', () => h('p', explain(error)));
     }
     forgetChanges();
-    if (goes)
-        return leave();
+    if (goes) return leave();
     await loadSettings();
     refresh();
     say(plural(values.length, 'change') + ' saved');
-    if (restarts && await ask('Saved', () => h('p', null, 'Restart the device now, so that all of it takes effect?'), 'Restart now'))
+    if (
+        restarts &&
+        (await ask(
+            'Saved',
+            () => h('p', 'Restart the device now, so that all of it takes effect?'),
+            'Restart now'
+        ))
+    )
         await restart();
 }
 

@@ -18,10 +18,9 @@ async function loadSettings() {
 }
 
 function setChange(setting, value) {
-    if (value === undefined || !setting.secret && value === setting.value)
+    if (value === undefined || (!setting.secret && value === setting.value))
         changes.delete(setting.name);
-    else
-        changes.set(setting.name, value);
+    else changes.set(setting.name, value);
     wrong.delete(setting.name);
     showBar();
 }
@@ -33,32 +32,35 @@ function forgetChanges() {
 }
 
 const whole = /^(0|-?[1-9]\d*)$/;
-const inRange = (text, { min = 0, max }) => whole.test(text) && +text >= min && (max === undefined || +text <= max);
+const inRange = (text, { min = 0, max }) =>
+    whole.test(text) && +text >= min && (max === undefined || +text <= max);
 const address = /^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$/;
 
 // What can be said without asking; the device has the last word.
 function check(setting, value) {
-    const { min = 0, max } = setting, bytes = utf8(value).length;
+    const { min = 0, max } = setting,
+        bytes = utf8(value).length;
     switch (setting.type) {
-    case 'number':
-        return inRange(value, setting) ? '' : `A whole number from ${min} to ${max}.`;
-    case 'numbers':
-        return value === '' || value.split(',').every((one) => inRange(one, setting)) ? '' :
-            `Whole numbers from ${min} to ${max}, with commas between them and no blanks.`;
-    case 'address':
-        return value === '' || address.test(value) ? '' : 'An IPv4 address such as 192.168.1.20, or nothing.';
-    default:
-        if (max && bytes > max)
-            return `At most ${max} bytes; this has ${bytes}.`;
-        return bytes < min ? `At least ${min} bytes.` : '';
+        case 'number':
+            return inRange(value, setting) ? '' : `A whole number from ${min} to ${max}.`;
+        case 'numbers':
+            return value === '' || value.split(',').every((one) => inRange(one, setting))
+                ? ''
+                : `Whole numbers from ${min} to ${max}, with commas between them and no blanks.`;
+        case 'address':
+            return value === '' || address.test(value)
+                ? ''
+                : 'An IPv4 address such as 192.168.1.20, or nothing.';
+        default:
+            if (max && bytes > max) return `At most ${max} bytes; this has ${bytes}.`;
+            return bytes < min ? `At least ${min} bytes.` : '';
     }
 }
 
 function checkAll() {
     for (const [name, value] of changes) {
         const message = check(settingOf(name), value);
-        if (message)
-            wrong.set(name, message);
+        if (message) wrong.set(name, message);
     }
     return wrong.size === 0;
 }
@@ -67,11 +69,10 @@ function checkAll() {
 function inParts(values) {
     const parts = [{}];
     for (const [name, value] of values) {
-        const last = parts[parts.length - 1], more = { ...last, [name]: value };
-        if (utf8(JSON.stringify(more)).length > 900)
-            parts.push({ [name]: value });
-        else
-            parts[parts.length - 1] = more;
+        const last = parts[parts.length - 1],
+            more = { ...last, [name]: value };
+        if (utf8(JSON.stringify(more)).length > 900) parts.push({ [name]: value });
+        else parts[parts.length - 1] = more;
     }
     return parts;
 }
@@ -83,24 +84,24 @@ async function whichIsWrong(values) {
         try {
             await call('Config.Set', { config: { [name]: value, 'no.such': '' } });
         } catch (error) {
-            if (!(error instanceof Failure) || error.code < 400)
-                throw error;
-            if (error.code !== 404)
-                wrong.set(name, error.message);
+            if (!(error instanceof Failure) || error.code < 400) throw error;
+            if (error.code !== 404) wrong.set(name, error.message);
         }
     }
 }
 
 // A change is tried before it holds, which takes a moment; the next one has to wait for it.
 async function settled() {
-    for (let i = 0; i < 40 && (await call('Sys.GetInfo')).trial; i++)
-        await wait(250);
+    for (let i = 0; i < 40 && (await call('Sys.GetInfo')).trial; i++) await wait(250);
 }
 
 // Sends what was changed. A refused value is in `wrong` afterwards, by its name. A change of mode
 // goes last: the device leaves with it.
 async function sendChanges(values) {
-    const ordered = [...values.filter(([name]) => name !== 'mode'), ...values.filter(([name]) => name === 'mode')];
+    const ordered = [
+        ...values.filter(([name]) => name !== 'mode'),
+        ...values.filter(([name]) => name === 'mode')
+    ];
     for (const config of inParts(ordered)) {
         try {
             await call('Config.Set', { config });
@@ -110,7 +111,6 @@ async function sendChanges(values) {
             throw error;
         }
         Object.keys(config).forEach((name) => changes.delete(name));
-        if (config.mode !== 'mqtt')
-            await settled();
+        if (config.mode !== 'mqtt') await settled();
     }
 }

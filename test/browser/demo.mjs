@@ -11,10 +11,8 @@ const tell = (text) => console.log('  page | ' + text);
 async function edit(page, name, value) {
     await page.fill('#search', name);
     const field = page.locator(`[id="f-${name}"]`);
-    if (await field.getAttribute('role') === 'switch')
-        await field.setChecked(value === 'true');
-    else
-        await field.fill(value);
+    if ((await field.getAttribute('role')) === 'switch') await field.setChecked(value === 'true');
+    else await field.fill(value);
     tell(`${name} = ${value}`);
 }
 async function go(page, part) {
@@ -41,11 +39,18 @@ async function setUp(page) {
     await page.click('button:text-is("Download the request")');
     await (await coming).saveAs(`${scratch}/lamp.request`);
     tell('a request for certificates, over keys that were made on the device');
-    const words = ['device', 'enrol', 'lamp', '--request', `${scratch}/lamp.request`, '--out', `${scratch}/lamp.bundle`];
+    const words = [
+        'device',
+        'enrol',
+        'lamp',
+        '--request',
+        `${scratch}/lamp.request`,
+        '--out',
+        `${scratch}/lamp.bundle`
+    ];
     console.log(`  $ thimble device enrol lamp --request lamp.request --out lamp.bundle`);
     const answer = thimble(...words);
-    if (!answer.ok)
-        throw new Error(answer.said);
+    if (!answer.ok) throw new Error(answer.said);
     await page.setInputFiles('#file', `${scratch}/lamp.bundle`);
     await page.click('button:text-is("Enrol")');
     await page.locator('h2', { hasText: 'Enrolled as lamp' }).waitFor();
@@ -60,12 +65,15 @@ async function setUp(page) {
 async function look(page) {
     tell((await page.innerText('.facts')).split('\n').slice(0, 4).join(' '));
     await go(page, 'Settings');
-    for (const [name, value] of [['zones.count', '2'], ['zones.pins', '5,4'], ['telemetry.interval_s', '30']]) {
+    for (const [name, value] of [
+        ['zones.count', '2'],
+        ['zones.pins', '5,4'],
+        ['telemetry.interval_s', '30']
+    ]) {
         await page.fill('#search', name);
         const found = await page.inputValue(`[id="f-${name}"]`);
         tell(`${name} = ${found}`);
-        if (found !== value)
-            throw new Error(`${name} was ${value}`);
+        if (found !== value) throw new Error(`${name} was ${value}`);
     }
 }
 
