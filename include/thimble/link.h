@@ -54,6 +54,7 @@ struct th_link_config {
     const struct th_board *board;    /* net and entropy */
     const struct th_broker *brokers; /* tried in order, the last good one first */
     uint8_t broker_count;
+    bool recovers;     /* the application turns to the recovery listener when FAILED asks for it */
     bool plaintext;    /* without TLS. Loud on purpose: everything can be read and altered */
     struct th_tls tls; /* a backend and its context, unless plaintext */
     const struct th_tls_config *tls_config;
@@ -80,6 +81,9 @@ enum th_link_state {
     TH_LINK_MQTT, /* CONNECT is out */
     TH_LINK_UP,
 };
+
+/* Whom the configuration reaches: recovery is a listener that takes the birth certificate alone. */
+enum th_link_listener { TH_LINK_MAIN, TH_LINK_RECOVERY };
 
 enum th_link_event_kind {
     TH_LINK_EVENT_ATTEMPT, /* to reach one address begins: `attempt`. It ends in one FAILED */
@@ -113,6 +117,8 @@ struct th_link_event {
             enum th_link_state in;
             uint32_t retry_ms; /* 0: the next address, or a full handshake after a resumption that
                                   failed; TH_FOREVER: as soon as there is a network */
+            bool turn;         /* in recovery (I7), and the other listener's turn has come: change
+                                  the configuration, then call th_link_turn() */
         } failed;
     } u;
 };
@@ -137,6 +143,8 @@ struct th_link {
     uint8_t stopping;
     bool begun, wire_open, stream_open, resolving, lent, stable, offline;
     bool tried_session, resumed, session_stored;
+    bool recovering; /* the broker has refused our certificate, and not taken it since */
+    uint8_t listener;
 };
 
 /* TH_ERR_CONFIG when something contradicts (no broker, neither TLS nor plaintext, a session buffer
@@ -154,6 +162,16 @@ void th_link_stop(struct th_link *link, uint32_t now_ms);
  * after a change of trust or identity. No FAILED comes for what was dropped. `forget_session`: a
  * full handshake then (every trial needs one). */
 void th_link_restart(struct th_link *link, uint32_t now_ms, bool forget_session);
+
+/* Recovery (I7). Once a broker has refused our certificate by a TLS alert, and until it takes it
+ * again, the link is in recovery: after each pass over the brokers FAILED asks for a turn. An alert
+ * alone proves nothing (an expired revocation list sends one to everybody), so that the two
+ * listeners alternate, under the back-off that goes on. `brokers`, identity and session of the
+ * configuration may be changed before the call; a connection that stands is dropped, and the next
+ * attempt waits for its back-off. */
+void th_link_turn(struct th_link *link, enum th_link_listener to, uint32_t now_ms);
+enum th_link_listener th_link_listener(const struct th_link *link);
+bool th_link_recovering(const struct th_link *link);
 
 /* The next event; false when there is none now. Does a bounded amount of work: at most one
  * public-key operation. Spans in the event live until the next call. */

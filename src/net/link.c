@@ -69,6 +69,8 @@ static enum step fail(struct th_link *link, uint32_t now_ms, const struct th_fai
     event->u.failed.failure = first_cause;
     event->u.failed.in = in;
     event->u.failed.retry_ms = retry_ms;
+    event->u.failed.turn =
+        link->config->recovers && th_link_turn_due(link, &event->u.failed.failure, retry_ms);
     return STEP_EVENT;
 }
 
@@ -90,6 +92,7 @@ static enum step wait_for_network(struct th_link *link, struct th_link_event *ev
     event->u.failed.failure = th_failure_of(TH_ERR_NO_NETWORK);
     event->u.failed.in = TH_LINK_WAITING;
     event->u.failed.retry_ms = TH_FOREVER;
+    event->u.failed.turn = false;
     return STEP_EVENT;
 }
 
@@ -241,6 +244,8 @@ static enum step step_tls(struct th_link *link, uint32_t now_ms, struct th_link_
 static void connected(struct th_link *link, uint32_t now_ms)
 {
     enter(link, TH_LINK_UP, now_ms, th_link_times_of(link).stable_ms);
+    if (link->listener == TH_LINK_MAIN)
+        link->recovering = false;
     link->good = link->broker;
     link->good_address = link->addresses[link->address_at];
     if (!link->config->plaintext)
@@ -468,6 +473,12 @@ void th_link_restart(struct th_link *link, uint32_t now_ms, bool forget_session)
     if (forget_session)
         th_link_session_drop(link);
     begin(link, now_ms);
+}
+
+void th_link_wait(struct th_link *link, uint32_t wait_ms, uint32_t now_ms)
+{
+    tear_down(link, false);
+    enter(link, TH_LINK_WAITING, now_ms, wait_ms);
 }
 
 enum th_link_state th_link_state(const struct th_link *link)

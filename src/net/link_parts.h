@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the link share: link.c is the state machine, link_retry.c decides what follows
- * a failure, link_tls.c is the handshake and the stored session. */
+ * a failure, link_recovery.c whether the other listener's turn has come, link_tls.c is the
+ * handshake and the stored session. */
 #ifndef TH_NET_LINK_PARTS_H
 #define TH_NET_LINK_PARTS_H
 
@@ -21,6 +22,20 @@ void th_link_retry_reset(struct th_link *link);
 /* A failure in the link's present state: chooses broker and address of the next attempt, and
  * returns how long to wait before it. */
 uint32_t th_link_retry_after(struct th_link *link);
+
+/* How long to wait after a pass over all brokers; the next wait is longer. */
+uint32_t th_link_retry_pass(struct th_link *link);
+
+/* ---- link.c ---- */
+
+/* Drops whatever there is, and waits so long. */
+void th_link_wait(struct th_link *link, uint32_t wait_ms, uint32_t now_ms);
+
+/* ---- link_recovery.c ---- */
+
+/* After a failure in the present state, and th_link_retry_after(): the other listener's turn has
+ * come. */
+bool th_link_turn_due(struct th_link *link, const struct th_failure *failure, uint32_t retry_ms);
 
 /* ---- link_tls.c ---- */
 

@@ -55,6 +55,15 @@ void th_link_retry_reset(struct th_link *link)
     begin_pass(link);
 }
 
+uint32_t th_link_retry_pass(struct th_link *link)
+{
+    uint32_t most_ms = th_link_times_of(link).backoff_max_ms;
+    uint32_t wait_ms = th_link_jitter(link, link->backoff_ms);
+    begin_pass(link);
+    link->backoff_ms = link->backoff_ms > most_ms / 2 ? most_ms : link->backoff_ms * 2;
+    return wait_ms;
+}
+
 uint32_t th_link_retry_after(struct th_link *link)
 {
     struct th_link_times times = th_link_times_of(link);
@@ -76,11 +85,6 @@ uint32_t th_link_retry_after(struct th_link *link)
         link->broker = broker_of_pass(link);
         link->address_count = 0;
         return th_link_jitter(link, times.backoff_first_ms);
-    } else {
-        begin_pass(link);
     }
-    uint32_t wait_ms = th_link_jitter(link, link->backoff_ms);
-    link->backoff_ms =
-        link->backoff_ms > times.backoff_max_ms / 2 ? times.backoff_max_ms : link->backoff_ms * 2;
-    return wait_ms;
+    return th_link_retry_pass(link);
 }
