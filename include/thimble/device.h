@@ -22,6 +22,7 @@
 #include <thimble/history.h>
 #include <thimble/identity.h>
 #include <thimble/link.h>
+#include <thimble/recovery.h>
 #include <thimble/seed.h>
 #include <thimble/settings.h>
 #include <thimble/timekeeper.h>
@@ -121,6 +122,7 @@ struct th_device_config {
     uint16_t hardware;
     bool development;                          /* takes what is signed for development (O15) */
     int64_t built_s;                           /* the clock's first floor */
+    struct th_recovery *recovery;              /* NULL: a certificate that is refused is tried on */
     uint32_t backoff_ms;                       /* the link's first wait; 0: its default */
     void (*say)(void *user, const char *line); /* for the console; NULL: silent */
     void *user;

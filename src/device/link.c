@@ -4,7 +4,7 @@
 
 #include <thimble/json.h>
 
-#include "device/parts.h"
+#include "device/recovery.h"
 
 #define EVENTS_A_STEP 32 /* then the rest of the device has its turn */
 #define LATE_MAX      3  /* refusals by a trusted clock after which that clock is not trusted */
@@ -51,6 +51,11 @@ void th_device_keep_session(struct th_device *device)
 
 /* ---- failures ---- */
 
+static bool in_recovery(const struct th_device *device)
+{
+    return th_link_listener(&device->link) == TH_LINK_RECOVERY;
+}
+
 void th_device_failed(struct th_device *device, const struct th_failure *failure, bool complete,
                       uint32_t now_ms)
 {
@@ -89,7 +94,7 @@ static void on_failed(struct th_device *device, const struct th_link_event *even
     th_device_tell_failure(device, failure, event->u.failed.retry_ms);
     if (began && ++device->missed >= device->broker_count)
         device->missed = 0;
-    th_device_failed(device, failure, began && device->missed == 0, now_ms);
+    th_device_failed(device, failure, began && device->missed == 0 && !in_recovery(device), now_ms);
     judge_clock(device, failure, now_ms);
 }
 
@@ -207,6 +212,10 @@ static void on_mqtt(struct th_device *device, const struct th_mqtt_event *event,
 static OFF_THE_STACK void on_link(struct th_device *device, const struct th_link_event *event,
                                   uint32_t now_ms)
 {
+    if (event->kind == TH_LINK_EVENT_MQTT && in_recovery(device)) {
+        device->config->recovery->ops->event(device, &event->u.mqtt, now_ms);
+        return;
+    }
     switch (event->kind) {
     case TH_LINK_EVENT_TLS:
         on_tls(device, &event->u.tls.info, now_ms);
@@ -220,6 +229,8 @@ static OFF_THE_STACK void on_link(struct th_device *device, const struct th_link
     case TH_LINK_EVENT_FAILED:
         on_failed(device, event, now_ms);
         th_device_keep_session(device);
+        if (event->u.failed.turn)
+            device->config->recovery->ops->turn(device, now_ms);
         break;
     case TH_LINK_EVENT_ATTEMPT:
     case TH_LINK_EVENT_TCP:
@@ -240,6 +251,8 @@ enum th_error th_device_publish(struct th_device *device, const char *topic, str
     th_text_str(&text, topic);
     if (!device->linked)
         return TH_ERR_NOT_CONNECTED;
+    if (in_recovery(device)) /* which is not the place for it, and has no outbox */
+        return qos == TH_MQTT_QOS0 ? TH_ERR_NOT_CONNECTED : TH_ERR_OUTBOX_FULL;
     struct th_mqtt_publish publish = {
         .topic = th_span_of(full, text.len), .payload = payload, .qos = qos, .retain = retain};
     return th_mqtt_publish(&device->mqtt, &publish, id);
@@ -316,7 +329,7 @@ static bool send_one(struct th_device *device, enum todo what, uint32_t now_ms)
 
 static OFF_THE_STACK void send_due(struct th_device *device, uint32_t now_ms)
 {
-    if (th_link_state(&device->link) != TH_LINK_UP)
+    if (th_link_state(&device->link) != TH_LINK_UP || in_recovery(device))
         return;
     for (unsigned bit = TODO_SUBSCRIBE; bit <= TODO_HISTORY; bit <<= 1) {
         if ((device->todo & bit) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "device/parts.h"
+#include "device/recovery.h"
 
 #define LONGEST_MS 3600000u /* the working clock must see the counter now and then */
 
@@ -61,6 +61,8 @@ static void step_network(struct th_device *device, uint32_t now_ms)
     th_timekeeper_step(&device->timekeeper, now_ms);
     if (device->mode == TH_MODE_MQTT) {
         th_device_ask_step(device, now_ms);
+        if (device->config->recovery)
+            device->config->recovery->ops->step(device, now_ms);
         th_device_link_step(device, now_ms);
     }
     th_device_order_step(device, now_ms);
@@ -92,6 +94,9 @@ static uint32_t network_deadline(const struct th_device *device, uint32_t now_ms
     if (device->mode == TH_MODE_MQTT) {
         wait_ms = th_time_sooner(wait_ms, th_link_deadline(&device->link, now_ms));
         wait_ms = th_time_sooner(wait_ms, th_device_ask_deadline(device, now_ms));
+        if (device->config->recovery)
+            wait_ms =
+                th_time_sooner(wait_ms, device->config->recovery->ops->deadline(device, now_ms));
     }
     if (device->order != TH_TRIAL_GO_ON)
         wait_ms = th_time_sooner(wait_ms, th_time_until(now_ms, device->order_at_ms));

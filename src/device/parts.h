@@ -6,6 +6,7 @@
  *   wire.c    stored things into a configuration    trial.c   the engine's orders
  *   loop.c    one step, deadline                    ask.c     requests to agent and user: proof,
  * time change.c  changes that begin a trial            tell.c    lines for the console
+ *   recovery.c  the other listener, where the configuration names it
  */
 #ifndef TH_DEVICE_PARTS_H
 #define TH_DEVICE_PARTS_H
@@ -39,6 +40,10 @@ void th_device_store_crashes(struct th_device *device, uint8_t crashes);
 /* The settings, trust set and identity in use into configurations. OK, or why it cannot be: then
  * nothing is linked. */
 enum th_error th_device_wire(struct th_device *device);
+/* Identity, brokers and session alone, of a link that goes on. */
+enum th_error th_device_wire_again(struct th_device *device);
+/* The brokers of that kind in the trust set. CONFIG: there is none. */
+enum th_error th_device_wire_listed(struct th_device *device, enum th_trust_item_kind kind);
 void th_device_wire_wifi(struct th_device *device);
 
 const struct th_setting *th_device_setting(const char *name);

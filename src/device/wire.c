@@ -5,7 +5,7 @@
 
 #include "base/host_port.h"
 #include "base/wipe.h"
-#include "device/parts.h"
+#include "device/recovery.h"
 
 #define TRIAL_BACKOFF_MS 500 /* back-off is suspended: the candidate is to be judged soon */
 
@@ -72,21 +72,27 @@ static void add_from_settings(struct th_device *device, const char *name, size_t
     add_broker(device, used, th_span_str(host), port);
 }
 
-/* Named in the settings, else those of the trust set. */
-static enum th_error wire_brokers(struct th_device *device, struct th_span set)
+enum th_error th_device_wire_listed(struct th_device *device, enum th_trust_item_kind kind)
 {
     struct th_trust_item item;
+    size_t used = 0, n = 0;
+
+    device->broker_count = 0;
+    while (th_trust_set_item(th_device_trust_set(device), kind, n, &item) &&
+           add_broker(device, &used, item.bytes, item.port))
+        n++;
+    return device->broker_count > 0 ? TH_OK : TH_ERR_CONFIG;
+}
+
+/* Named in the settings, else those of the trust set. */
+static enum th_error wire_brokers(struct th_device *device)
+{
     size_t used = 0;
 
     device->broker_count = 0;
     add_from_settings(device, "mqtt.server", &used);
     add_from_settings(device, "mqtt1.server", &used);
-    for (size_t n = 0; used == 0 || n > 0; n++) {
-        if (!th_trust_set_item(set, TH_ITEM_BROKER, n, &item) ||
-            !add_broker(device, &used, item.bytes, item.port))
-            break;
-    }
-    return device->broker_count > 0 ? TH_OK : TH_ERR_CONFIG;
+    return device->broker_count > 0 ? TH_OK : th_device_wire_listed(device, TH_ITEM_BROKER);
 }
 
 /* ---- trust ---- */
@@ -174,7 +180,7 @@ static enum th_error wire_trust(struct th_device *device)
     }
     if (device->policy.anchor_count == 0)
         device->policy.mode = TH_TRUST_FINGERPRINT_INSTEAD;
-    return wire_brokers(device, set);
+    return wire_brokers(device);
 }
 
 struct th_span th_device_trust_set(const struct th_device *device)
@@ -300,6 +306,7 @@ static enum th_error wire_link(struct th_device *device)
         .board = &device->board,
         .brokers = device->brokers,
         .broker_count = device->broker_count,
+        .recovers = config->recovery && config->recovery->ops->possible(device),
         .tls = config->tls,
         .tls_config = &device->tls_config,
         .loan = {config->loan.ops, config->loan.ctx},
@@ -327,6 +334,19 @@ enum th_error th_device_wire(struct th_device *device)
     if (error == TH_OK)
         error = wire_link(device);
     device->linked = error == TH_OK;
+    return error;
+}
+
+enum th_error th_device_wire_again(struct th_device *device)
+{
+    enum th_error error = wire_identity(device);
+
+    if (error == TH_OK)
+        error = wire_brokers(device);
+    if (error == TH_OK)
+        error = wire_mqtt(device);
+    device->link_config.broker_count = device->broker_count;
+    device->link_config.session_room = device->config->session_room;
     return error;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I5 I6 I9 O10 R1 T11: the whole device with power cut at every flash operation of a change, under
- * each tear, and once more while it recovers (a fifth of them under each tear, all in full mode).
- * Afterwards: old or new, whole; it connects; the trial ends; what was reset is gone.
+ * I5 I6 I7 I9 O10 R1 T11: the whole device with power cut at every flash operation of a change,
+ * under each tear, and once more while it recovers (a fifth of them under each tear, all in full
+ * mode). Afterwards: old or new, whole; it connects; the trial ends; what was reset is gone.
  * THIMBLE_TEST_MODE=full cuts twice under all tears.
  */
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "recovery_agent.h"
 #include "world_renewals.h"
 
 #define MINUTE    60000u
@@ -23,6 +24,7 @@
 
 static struct device_world world;
 static struct world_renewals renewals;
+static struct recovery_agent recoveries;
 static uint8_t enrolled_flash[2][FLASH]; /* without and with an agent */
 static uint8_t key[TH_SEC1_KEY];         /* of the enrolled device */
 static unsigned runs;
@@ -33,6 +35,7 @@ static int enrol_once(void **state)
     world_renewals_root();
     for (int agent = 0; agent < 2; agent++) {
         world_begin(&world, 1, 0);
+        world_recovers(&world);
         world_enrol(&world, agent == 1);
         assert_true(world_comes_up(&world, MINUTE));
         world_run(&world, 5000);
@@ -102,6 +105,13 @@ static void refused_renewal(void)
 static void renewal_by_the_agent(void)
 {
     th_renew_now(&renewals.renew, th_sim_now_ms(world.sim));
+}
+
+/* The certificate has ended: the birth certificate gets another. */
+static void recovery(void)
+{
+    world.servers[0].refuses_old = true;
+    th_link_restart(&world.device.link, th_sim_now_ms(world.sim), true);
 }
 
 static void factory_reset(void)
@@ -175,6 +185,12 @@ static bool renewed_in_the_end(void)
            renewals.issued <= 2;
 }
 
+static bool another_identity(void)
+{
+    return connected_and_decided() && world.device.us.chain[0].len > 100 &&
+           !world_holds(&world, "chain-o1", 8);
+}
+
 static bool untouched_or_without_a_secret(void)
 {
     if (th_device_mode(&world.device) == TH_MODE_MQTT)
@@ -197,6 +213,7 @@ static const struct scenario {
     {"a renewal", renewal, old_or_new_identity, 0},
     {"a refused renewal", refused_renewal, old_identity, 0},
     {"a renewal by the agent", renewal_by_the_agent, renewed_in_the_end, 1},
+    {"a recovery", recovery, another_identity, 0},
     {"a factory reset", factory_reset, untouched_or_without_a_secret, 0},
 };
 
@@ -228,6 +245,8 @@ static bool run_one(const struct scenario *scenario, const struct cuts *cuts, bo
 
     runs++;
     world_begin(&world, cuts->first * 7 + cuts->second, 0);
+    world_recovers(&world);
+    recovery_agent_begin(&recoveries, &world);
     if (scenario->agent)
         world_renewals_begin(&renewals, &world);
     memcpy(world.flash.cells, enrolled_flash[scenario->agent], FLASH);

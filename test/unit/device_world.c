@@ -17,7 +17,7 @@
 
 static struct world_server *server_of(struct device_world *world, const char *name)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WORLD_SERVERS; i++) {
         if (strcmp(world->servers[i].name, name) == 0)
             return &world->servers[i];
     }
@@ -60,6 +60,12 @@ static bool in_time(struct device_world *world, const struct th_identity *us)
            (now_s >= ours.not_before_s && now_s <= ours.not_after_s);
 }
 
+static bool begins_as(const struct th_identity *us, const char *text)
+{
+    return us && us->chain_count > 0 && us->chain[0].len == 10 &&
+           memcmp(us->chain[0].at + 2, text, strlen(text)) == 0;
+}
+
 static enum th_error judge(struct device_world *world)
 {
     const struct th_trust *trust = world->start_copy.config->trust;
@@ -70,6 +76,10 @@ static enum th_error judge(struct device_world *world)
         return TH_ERR_TRUST_UNKNOWN_CA;
     if (!in_time(world, us) || server->refuses_us || (server->refuses_next && is_next(us)))
         return TH_ERR_TRUST_WE_ARE_REFUSED;
+    if (server->births != begins_as(us, "birth"))
+        return TH_ERR_TRUST_WE_ARE_UNKNOWN;
+    if (server->refuses_old && begins_as(us, "chain-o"))
+        return TH_ERR_TRUST_WE_ARE_EXPIRED;
     switch (th_trust_date(&trust->clock, server->not_before_s, server->not_after_s)) {
     case TH_DATE_EXPIRED: return TH_ERR_DATE_EXPIRED;
     case TH_DATE_NOT_YET: return TH_ERR_DATE_NOT_YET;
@@ -263,7 +273,7 @@ static void answer(struct device_world *world, const char *caller, struct th_spa
     snprintf(text, sizeof text, "{\"id\":%lld,\"result\":{\"nonce\":\"%s\",\"time_ms\":%lld}}",
              (long long)id, nonce, (long long)(sim_time_now(&world->times) + world->agent_off_ms));
     snprintf(topic, sizeof topic, "lamp/from/%s/rpc", caller);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < WORLD_SERVERS; i++)
         th_sim_broker_publish(world->servers[i].broker, th_span_str(topic), th_span_str(text), 1);
 }
 
@@ -283,6 +293,8 @@ static void on_message(void *ctx, const char *client_id, struct th_span topic,
         answer(world, "agent", payload);
     else if (topic_is(topic, "lamp/to/alice/rpc") && !world->user_silent)
         answer(world, "alice", payload);
+    else if (topic_is(topic, "recover/lamp/request") && world->asked)
+        world->asked(world, payload);
     else if (topic_is(topic, "lamp/log"))
         snprintf(world->logs[world->log_count++ % WORLD_LINES], WORLD_LINE * 2, "%.*s",
                  (int)payload.len, (const char *)payload.at);
@@ -317,6 +329,8 @@ void world_start(struct device_world *world, enum th_reset_reason reason)
     uint32_t fail_from = world->flash.fail_from, fail_to = world->flash.fail_to;
 
     th_sim_node_crash(&world->node, false);
+    if (world->recovers)
+        th_recovery_init(&world->recovery);
     sim_flash_power_on(&world->flash, world->flash.seed * 1664525 + 1013904223);
     world->flash.fail_from = fail_from;
     world->flash.fail_to = fail_to;
@@ -347,21 +361,6 @@ void world_run(struct device_world *world, uint64_t for_ms)
             world_start(world, TH_RESET_REQUESTED);
         th_sim_run(world->sim, left < 1000 ? left : 1000);
     }
-}
-
-bool world_is_up(const struct device_world *world)
-{
-    return world->device.linked && world->device.subscribed &&
-           th_link_state(&world->device.link) == TH_LINK_UP;
-}
-
-bool world_comes_up(struct device_world *world, uint64_t within_ms)
-{
-    uint64_t end = th_sim_elapsed_ms(world->sim) + within_ms;
-
-    while (!world_is_up(world) && th_sim_elapsed_ms(world->sim) < end)
-        world_run(world, 1000);
-    return world_is_up(world);
 }
 
 /* ---- beginning ---- */
@@ -446,6 +445,8 @@ void world_begin(struct device_world *world, uint64_t seed, uint32_t start_ms)
     world->times.servers[0].name = "pool.ntp.org";
     add_server(world, 0, "one.example");
     add_server(world, 1, "two.example");
+    add_server(world, 2, "recovery.example");
+    world->servers[2].births = true;
     set_config(world);
 }
 
@@ -453,7 +454,7 @@ void world_end(struct device_world *world)
 {
     free(world->flash.cells);
     free(world->flash.weak);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < WORLD_SERVERS; i++)
         th_sim_broker_free(world->servers[i].broker);
     th_sim_free(world->sim);
 }
@@ -484,6 +485,10 @@ static size_t fill_set(struct device_world *world, const struct world_bundle *bu
                  .kind = TH_ITEM_BROKER,
                  .port = 8883,
                  .bytes = th_span_str(bundle->broker ? bundle->broker : "one.example")});
+    if (world->recovers)
+        add_item(set, &len,
+                 &(struct th_trust_item){
+                     .kind = TH_ITEM_RECOVERY, .port = 8883, .bytes = TH_SPAN("recovery.example")});
     assert_true(th_crypto_openssl.p256_public(world->crypto.ctx, update_secret, key.key.point));
     add_item(set, &len, &key);
     add_item(set, &len,
@@ -551,6 +556,8 @@ void world_enrol(struct device_world *world, bool agent)
     uint8_t bundle[TH_TRUST_BUNDLE_MAX];
 
     world_start(world, TH_RESET_POWER_ON);
+    if (world->recovers)
+        world_give_birth(world);
     size_t len = world_bundle(world, &(struct world_bundle){.sequence = 1, .agent = agent}, bundle);
     assert_int_equal(
         th_identity_next_make(&device->identity, &world->crypto, &world->board, TH_SPAN("lamp")),
@@ -582,13 +589,4 @@ enum th_error world_try(struct device_world *world, const char *user, ...)
         th_device_try_settings(&world->device, &change, user, th_sim_now_ms(world->sim));
     th_sim_node_wake_in(&world->node, 0);
     return error;
-}
-
-const char *world_setting(struct device_world *world, const char *name)
-{
-    static char value[TH_SETTING_VALUE_MAX + 1];
-    struct th_settings in_force = {&world->device.log, TH_RECORD_SETTINGS};
-
-    th_settings_get(&in_force, th_setting_find(th_span_str(name)), value);
-    return value;
 }

@@ -34,7 +34,11 @@ struct world_server {
     unsigned full, resumed; /* handshakes */
     bool refuses_us;
     bool refuses_next; /* … with the certificate of the next LDevID alone */
+    bool refuses_old;  /* … with that of world_enrol() alone, as expired */
+    bool births;       /* a recovery listener: takes birth certificates and nothing else */
 };
+
+#define WORLD_SERVERS 3
 
 struct device_world {
     struct th_sim *sim;
@@ -43,7 +47,8 @@ struct device_world {
     struct sim_flash flash;
     struct sim_radio radio;
     struct sim_time times;
-    struct world_server servers[2]; /* "one.example", "two.example" */
+    struct world_server servers[WORLD_SERVERS]; /* "one.example", "two.example", and
+                                                   "recovery.example" */
     uint8_t rtc[TH_RTC_BYTES];
     enum th_reset_reason reset;
     bool restarts; /* the device has asked for a restart */
@@ -60,6 +65,9 @@ struct device_world {
     void (*on_renewal)(void *ctx, int64_t id, const char *nonce, struct th_json params);
     void *renewal_ctx;
     unsigned proofs, times_asked;
+    struct th_recovery recovery; /* where the device is to have it: world_recovers() */
+    bool recovers;
+    void (*asked)(struct device_world *world, struct th_span request); /* on recover/lamp/request */
     /* What came out of it. */
     char lines[WORLD_LINES][WORLD_LINE], logs[WORLD_LINES][WORLD_LINE * 2];
     unsigned line_count, log_count;
@@ -89,6 +97,13 @@ void world_end(struct device_world *world);
 /* Enrols it with a trust set that names `server`, anchor 1, an update key, and the agent where
  * `agent`; sets mode mqtt and Wi-Fi; then starts it. */
 void world_enrol(struct device_world *world, bool agent);
+
+/* Before world_enrol(): the device will have a birth certificate, a recovery listener in its trust
+ * set, and recovery linked. */
+void world_recovers(struct device_world *world);
+
+/* The birth certificate itself, as world_enrol() gives it. */
+void world_give_birth(struct device_world *world);
 
 /* A bundle with that sequence number into `into` (TH_TRUST_BUNDLE_MAX): its length. */
 struct world_bundle {

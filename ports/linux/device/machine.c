@@ -181,6 +181,7 @@ static void set_config(struct machine *machine)
     machine->services[4] = th_requests_service(&machine->requests);
     machine->services[5] = th_discovery_service(&machine->discovery);
     machine->services[6] = th_log_service(&machine->log);
+    th_recovery_init(&machine->recovery);
     set_page(machine);
     machine->services[7] = th_config_mode_service(&machine->page);
     const struct th_legacy_config legacy = {
@@ -204,6 +205,7 @@ static void set_config(struct machine *machine)
         .outbox = th_outbox_ram_init(&machine->outbox, machine->outbox_bytes,
                                      sizeof machine->outbox_bytes, machine->inbound,
                                      sizeof machine->inbound / sizeof machine->inbound[0]),
+        .recovery = &machine->recovery,
         .services = machine->services,
         .service_count = sizeof machine->services / sizeof machine->services[0],
         .v311 = &th_mqtt_v311,

@@ -100,6 +100,7 @@ struct machine {
     struct th_crypto crypto;
     struct th_outbox_ram outbox;
     struct th_device_config config;
+    struct th_recovery recovery;
     struct th_requests requests;
     struct th_gpio_service hand;
     struct th_zone_service zones;
