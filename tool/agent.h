@@ -7,6 +7,7 @@
  *   broker_agent.c    the command: signals, connection, one loop
  *   agent_topics.c    topic to handler, frame to method, answers
  *   agent_answers.c   Time.Get, Trial.Prove, Cert.Renew
+ *   agent_recovery.c  the recovery topic: Cert.Check, Cert.Renew
  *   agent_issue.c     certificates
  *   agent_care.c      clock, revocation list, what ends soon
  *   agent_limits.c    how often who may ask
@@ -186,6 +187,10 @@ X509_REQ *agent_request_csr(struct agent *agent, const struct agent_request *req
 /* The certificate in as many answers as `room` of the parameters asks for. */
 void agent_answer_certificate(struct agent *agent, const struct agent_request *request,
                               X509 *certificate);
+
+/* ---- agent_recovery.c: what it may ask by its birth certificate ---- */
+
+void agent_take_recovery(struct agent *agent, const char *device, struct th_span payload);
 
 /* ---- agent_issue.c ---- */
 

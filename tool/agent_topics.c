@@ -14,6 +14,7 @@ static void take_own(struct agent *agent, const char *device, struct th_span pay
 
 const struct agent_topic agent_topics[] = {
     {"+/to/agent/rpc", take_own},
+    {"recover/+/request", agent_take_recovery},
 };
 const size_t agent_topic_count = sizeof agent_topics / sizeof agent_topics[0];
 

@@ -152,6 +152,11 @@ struct registry_key_use {
 bool registry_key_use(struct registry *registry, const uint8_t pin[32],
                       struct registry_key_use *out);
 
+/* True when this operational certificate (the SHA-256 of its DER) is the principal's, neither
+ * revoked nor expired, and its authority is still trusted. */
+bool registry_in_force(struct registry *registry, const char *principal, const uint8_t sha256[32],
+                       int64_t now_s);
+
 /* When an authority has last issued something; 0 when never. */
 int64_t registry_last_issued(struct registry *registry, int64_t authority);
 

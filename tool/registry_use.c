@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the agent asks: what a key was certified for, when an authority has last issued something.
  */
+#include <openssl/evp.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "registry.h"
 
@@ -37,6 +39,30 @@ bool registry_key_use(struct registry *registry, const uint8_t pin[32],
         take_row(statement, out);
     sqlite3_finalize(statement);
     return step == SQLITE_ROW || step == SQLITE_DONE;
+}
+
+bool registry_in_force(struct registry *registry, const char *principal, const uint8_t sha256[32],
+                       int64_t now_s)
+{
+    static const char sql[] =
+        "SELECT c.der FROM certificate c JOIN authority a ON a.id = c.authority "
+        "WHERE c.principal = ? AND c.kind = 'ldevid' AND c.revoked_s IS NULL AND "
+        "c.not_before_s <= ?2 AND c.not_after_s >= ?2 AND a.state <> 'retired'";
+    sqlite3_stmt *statement = NULL;
+    bool found = false;
+    if (sqlite3_prepare_v2(registry->sqlite, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(statement, 1, principal, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+        sqlite3_bind_int64(statement, 2, now_s) == SQLITE_OK) {
+        while (!found && sqlite3_step(statement) == SQLITE_ROW) {
+            uint8_t digest[32];
+            found = EVP_Digest(sqlite3_column_blob(statement, 0),
+                               (size_t)sqlite3_column_bytes(statement, 0), digest, NULL,
+                               EVP_sha256(), NULL) == 1 &&
+                    memcmp(digest, sha256, sizeof digest) == 0;
+        }
+    }
+    sqlite3_finalize(statement);
+    return found;
 }
 
 int64_t registry_last_issued(struct registry *registry, int64_t authority)
