@@ -8,11 +8,11 @@ export async function itCannotConnect(page) {
     await page.click('button:text-is("Switch to MQTT mode")');
     await page.click('dialog button:text-is("Switch")');
     await heading(page, 'Switching to MQTT mode');
-    await browsers.look(page, '12-leaving');
     check(
         'in MQTT mode nothing listens (F3)',
         await until(async () => !(await listens(device.port)))
     );
+    await browsers.look(page, '12-leaving');
     await page.locator('.note.bad').waitFor({ timeout: 60000 });
     check(
         'without a broker it comes back and says why',

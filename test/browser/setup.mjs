@@ -226,12 +226,12 @@ export async function zonesRun(page) {
     const since = Date.now();
     check(
         'a zone goes on, and says for how long',
-        /on, [23] s left/.test(await card.innerText()),
+        /on, [1-3] s left/.test(await card.innerText()),
         await card.innerText()
     );
     await browsers.look(page, '7-zones');
     await page.locator('.zone.on').waitFor({ state: 'detached' });
-    check('and off by itself', Date.now() - since < 6500, Date.now() - since);
+    check('and off by itself', Date.now() - since < 10000, Date.now() - since);
     await card.locator('input').fill('60');
     await card.locator('button:text-is("On")').click();
     await page.locator('.zone.on').waitFor();
