@@ -10,9 +10,9 @@
 /* What acts, and who was refused, can be read afterwards; questions only where debug is wanted. */
 static enum th_level level_of(const struct th_rpc_call *call)
 {
-    return call->code == TH_RPC_FORBIDDEN       ? TH_LEVEL_WARN
-           : call->method && call->method->acts ? TH_LEVEL_INFO
-                                                : TH_LEVEL_DEBUG;
+    return call->code == TH_RPC_FORBIDDEN || call->code == TH_RPC_UNPROVED ? TH_LEVEL_WARN
+           : call->method && call->method->acts                            ? TH_LEVEL_INFO
+                                                                           : TH_LEVEL_DEBUG;
 }
 
 static void heard(void *ctx, const struct th_rpc_call *call)

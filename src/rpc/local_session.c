@@ -63,6 +63,20 @@ static void forget_attempts(struct th_local_session *session)
         th_log_write(config->log, config->kind, th_span_of(NULL, 0));
 }
 
+/* A wrong code is something to be read about afterwards (F9). */
+static void tell_wrong(const struct th_local_session *session, uint32_t now_ms)
+{
+    const struct th_rpc *rpc = session->config->rpc;
+    const struct th_rpc_call call = {.caller = TH_SPAN("local"),
+                                     .here = true,
+                                     .now = {now_ms, 0},
+                                     .code = TH_RPC_UNPROVED,
+                                     .message = "the set-up code is wrong"};
+
+    if (rpc && rpc->heard)
+        rpc->heard(rpc->heard_ctx, &call);
+}
+
 /* Seconds until the next attempt; 0: now. */
 static uint32_t wait_left_s(struct th_local_session *session, uint32_t now_ms)
 {
@@ -308,10 +322,12 @@ enum th_local_code th_local_session_code(struct th_local_session *session, struc
     for (size_t i = 0; right && i < TH_SETUP_CODE; i++)
         differs |= (uint8_t)(code[i] ^ ours[i]);
     right = right && differs == 0;
-    if (right)
+    if (right) {
         forget_attempts(session);
-    else
+    } else {
         begin_wait(session, now_ms);
+        tell_wrong(session, now_ms);
+    }
     th_wipe(code, sizeof code);
     th_wipe(ours, sizeof ours);
     return right ? TH_LOCAL_CODE_RIGHT : TH_LOCAL_CODE_WRONG;
@@ -358,6 +374,7 @@ static void prove(struct turn *turn)
         proved(turn, &keys);
     } else {
         begin_wait(session, turn->now.ms);
+        tell_wrong(session, turn->now.ms);
         fail(turn, TH_RPC_UNPROVED, "the set-up code is wrong");
     }
     th_wipe(&keys, sizeof keys);

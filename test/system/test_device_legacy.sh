@@ -126,6 +126,8 @@ check "also as it is typed" test "$(get "/?request=LedOff&code=$(tr 'A-Z' 'a-z' 
 for _ in 1 2 3 4 5; do get '/?request=LedOn&code=0000-0000-0000-0000' >/dev/null; done
 check "wrong codes make it wait (F2)" grep -q '^429 ' <(get "/?request=LedOn&code=$code")
 check "and nothing was switched" not pin 16 1
+check "wrong codes are told (F9)" test "$(grep -c '^local asks for something, refused: the set-up code is wrong$' "$scratch/garden.out")" = 5
+check "and not themselves" not grep -q '0000-0000\|0000000000000000' "$scratch/garden.out"
 end_device TERM
 "$device" --flash "$flash" --set legacy.enable=false >/dev/null
 run_device garden "$flash" --board "pins=$pins" --http 127.0.0.1:0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What a real device process says, read and followed by its owner through a real mosquitto; zones by
-# the short way. R10.
+# the short way. F9.
 . "$THIMBLE_SOURCE/test/system/device.sh"
 flash=$scratch/garden.flash
 pins=$scratch/pins

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a whole device tells of itself by level: include/thimble/log_service.h. I1, R10. */
+/* What a whole device tells of itself by level: include/thimble/log_service.h. I1, F9. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,7 +87,7 @@ static void what_a_device_says_is_sent_with_number_level_and_time(void **state)
     assert_in_range(th_clock_ms(&world->device.clock, now()) - before_ms, 1, 5000);
 }
 
-static void who_did_what_can_be_read_afterwards(void **state)
+static void who_did_what_can_be_read_afterwards(void **state) /* F9 */
 {
     (void)state;
     rig_ask("Sys.GetInfo", "{}");
@@ -161,7 +161,7 @@ static void the_set_up_code_is_never_in_the_log(void **state) /* I1 */
         assert_memory_not_equal(lines + i, "set-up code", 11);
 }
 
-static void lines_wait_for_the_connection(void **state) /* R10 */
+static void lines_wait_for_the_connection(void **state)
 {
     (void)state;
     told_count = 0;
