@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker_log.h"
 #include "exits.h"
 #include "home.h"
 #include "mosquitto.h"
@@ -54,6 +55,7 @@ static const char *const meanings[][2] = {
 struct running {
     struct home home;
     struct process process;
+    struct broker_log log;
     int lock, signals;
     bool stopping, up;
     bool websockets; /* one SIGHUP behind each start: some builds read such a listener's revocation
@@ -81,6 +83,7 @@ static void show_line(struct running *running, const char *line)
                             : strstr(line, "Warning")                               ? TERM_YELLOW
                                                                                     : TERM_DIM;
     say("%s%s%s", term_out(style), line, term_out(TERM_PLAIN));
+    broker_log_line(&running->log, line);
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (strstr(line, meanings[i][0]))
             say("    %s", meanings[i][1]);
@@ -210,8 +213,11 @@ int broker_run(int argc, char **argv)
     code = home_find(&running.home, dir);
     if (code == EXIT_OK)
         code = start(&running);
-    if (code == EXIT_OK)
+    if (code == EXIT_OK) {
+        broker_log_open(&running.log, &running.home);
         code = loop(&running);
+        broker_log_close(&running.log);
+    }
     if (running.process.pid > 0)
         process_stop(&running.process, PATIENCE_MS);
     if (running.signals >= 0)

@@ -26,6 +26,7 @@ int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);
 int profile_main(int argc, char **argv);
 int tls_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 
 /* Finds argv[0] among the commands and runs it; without it, or with --help, lists them. `group` is

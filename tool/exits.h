@@ -29,6 +29,8 @@
     X(17, CONNACK, "the broker refused the connection")                                  \
     X(18, PROTOCOL, "the broker broke or ended the MQTT protocol")                       \
     X(19, KEEP_ALIVE, "the broker fell silent")                                          \
+    X(20, CAUSE, "doctor names a cause")                                                 \
+    X(21, UNKNOWN, "doctor sees that something is wrong, and not what")                  \
     X(27, TIMED_OUT, "the time given with -W is over")
 /* clang-format on */
 

@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"sub", sub_main, "subscribes and prints what arrives"},
     {"profile", profile_main, "for brokers of others: AWS IoT Core, well-known authorities"},
     {"tls", tls_main, "judges a server as a device would, and explains"},
+    {"doctor", doctor_main, "names the cause when something does not connect"},
     {"demo", demo_main, "shows the whole story with a real broker"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

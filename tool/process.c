@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -195,7 +196,10 @@ bool process_listens_at(const char *address, uint16_t port)
     bool old = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
     if (!old && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
         return false;
+    struct timeval patience = {3, 0}; /* a firewall may drop what is sent */
     int file = socket(old ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (file >= 0)
+        setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     bool listens = file >= 0 && connect(file, old ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
                                         old ? sizeof v4 : sizeof v6) == 0;
     if (file >= 0)

@@ -91,7 +91,8 @@ void warn(const char *format, ...)
     va_end(arguments);
     defuse(text);
     const char *next = split(text, format);
-    print_split("warning: ", TERM_YELLOW, text, next);
+    if (!term.mute)
+        print_split("warning: ", TERM_YELLOW, text, next);
 }
 
 static void fail_json(int code, const char *text, const char *next)
@@ -122,9 +123,10 @@ int fail(int code, const char *format, ...)
     defuse(text);
     const char *next = split(text, format);
     snprintf(failed, sizeof failed, "%.*s", (int)sizeof failed - 1, text);
-    if (term.json)
+    if (term.json && !term.mute)
         fail_json(code, text, next);
-    print_split("", TERM_RED, text, next);
+    if (!term.mute)
+        print_split("", TERM_RED, text, next);
     return code;
 }
 

@@ -16,6 +16,7 @@
 struct term {
     bool json;  /* stdout carries one JSON document; say() is silent */
     bool quiet; /* say() is silent */
+    bool mute;  /* fail() and warn() print nothing; term_failed() still has it */
     bool colour_out, colour_err;
 };
 

@@ -58,6 +58,7 @@ config_get thimble-config
 config_set thimble-config
 config_import thimble-config
 zone thimble-zone
+doctor thimble-doctor
 log thimble-log
 watch thimble-watch
 pub thimble-pub

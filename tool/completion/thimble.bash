@@ -70,7 +70,7 @@ _thimble() {
         ;;
     --dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
     --mosquitto) mapfile -t COMPREPLY < <(compgen -W "2.0 2.1" -- "$word") ;;
-    --cafile | --cert | --key | -f | --file | --password-file | --store | --passphrase-file | --request | --out | --trust | --manifest | --csr | --birth-csr | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    --cafile | --cert | --key | -f | --file | --password-file | --store | --passphrase-file | --request | --out | --trust | --manifest | --flash | --console | --broker-log | --csr | --birth-csr | --from | --to) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     rotate) mapfile -t COMPREPLY < <(compgen -W "server device idevid" -- "$word") ;;
     export) mapfile -t COMPREPLY < <(compgen -W "server device idevid crl" -- "$word") ;;
     backup | restore | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
