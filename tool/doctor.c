@@ -41,9 +41,9 @@ void doctor_found(struct doctor *doctor, enum doctor_rank rank, const char *form
         *seen++ = '\0';
     if (fix)
         *fix++ = '\0';
-    snprintf(finding->what, sizeof finding->what, "%s", text);
-    snprintf(finding->seen, sizeof finding->seen, "%s", seen ? seen : "");
-    snprintf(finding->fix, sizeof finding->fix, "%s", fix ? fix : "");
+    snprintf(finding->what, sizeof finding->what, "%.399s", text);
+    snprintf(finding->seen, sizeof finding->seen, "%.399s", seen ? seen : "");
+    snprintf(finding->fix, sizeof finding->fix, "%.399s", fix ? fix : "");
 }
 
 void doctor_fine(struct doctor *doctor, const char *format, ...)

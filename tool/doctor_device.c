@@ -162,9 +162,14 @@ static void look_at_console(struct doctor *doctor)
 
 /* ---- over MQTT ---- */
 
+struct tail {
+    struct doctor *doctor;
+};
+
 static int take_tail(const struct ask *ask, const struct th_json *frame)
 {
-    struct doctor *doctor = (struct doctor *)ask->user;
+    const struct tail *tail = ask->user;
+    struct doctor *doctor = tail->doctor;
     struct th_json list = th_json_member(*frame, "result"), item;
     char text[TH_HISTORY_TEXT];
     size_t at = 0;
@@ -178,12 +183,13 @@ static int take_tail(const struct ask *ask, const struct th_json *frame)
 
 static void ask_device(struct doctor *doctor)
 {
+    const struct tail tail = {doctor};
     struct ask ask = {.device = doctor->row.name,
                       .method = "Log.Tail",
                       .params = "{}",
                       .wait_s = ASK_S,
                       .show = take_tail,
-                      .user = doctor};
+                      .user = &tail};
     peer_flags_init(&ask.flags);
     ask.flags.dir = doctor->dir;
     if (requester_user(&ask.flags) != OPTION_GO_ON)

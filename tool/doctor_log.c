@@ -57,10 +57,10 @@ static void take_name(struct reading *reading, const char *line, const char *nam
         (*(unsigned *)((char *)reading + kinds[i].offset))++;
         if (kinds[i].offset == offsetof(struct reading, denied) ||
             kinds[i].offset == offsetof(struct reading, too_large))
-            snprintf(reading->denied_line, sizeof reading->denied_line, "%s", line);
+            snprintf(reading->denied_line, sizeof reading->denied_line, "%.159s", line);
     }
     if (about(line, "Client ", name, " ")) {
-        snprintf(reading->last, sizeof reading->last, "%s", line);
+        snprintf(reading->last, sizeof reading->last, "%.159s", line);
         if (!strstr(line, "already connected"))
             reading->in_use = false;
     }
@@ -75,7 +75,7 @@ static void take_line(struct reading *reading, const char *line)
     if (strstr(line, "No space left") || strstr(line, "Error saving in-memory database") ||
         strstr(line, "Couldn't open database")) {
         reading->disk++;
-        snprintf(reading->disk_line, sizeof reading->disk_line, "%s", line);
+        snprintf(reading->disk_line, sizeof reading->disk_line, "%.159s", line);
     }
     if (reading->doctor->name)
         take_name(reading, line, reading->doctor->name);
