@@ -56,19 +56,6 @@ static bool p256_sign(void *ctx, const uint8_t secret[TH_P256_SECRET],
     return true;
 }
 
-/* Not inlined: beside what it needs, der would lie under the signature's arithmetic. */
-static __attribute__((noinline)) bool verify_asn1(const struct th_bearssl_profile *profile,
-                                                  const br_ec_public_key *key,
-                                                  const uint8_t digest[TH_SHA256_BYTES],
-                                                  const uint8_t signature[TH_P256_SIGNATURE])
-{
-    uint8_t der[80];
-
-    memcpy(der, signature, TH_P256_SIGNATURE);
-    size_t len = br_ecdsa_raw_to_asn1(der, TH_P256_SIGNATURE);
-    return len > 0 && profile->ecdsa_verify(profile->ec, digest, TH_SHA256_BYTES, key, der, len);
-}
-
 static bool p256_verify(void *ctx, const uint8_t point[TH_P256_POINT],
                         const uint8_t digest[TH_SHA256_BYTES],
                         const uint8_t signature[TH_P256_SIGNATURE])
@@ -78,9 +65,8 @@ static bool p256_verify(void *ctx, const uint8_t point[TH_P256_POINT],
     const br_ec_public_key key = {BR_EC_secp256r1, copy, sizeof copy};
 
     memcpy(copy, point, sizeof copy);
-    if (!profile->ecdsa_verify_raw)
-        return verify_asn1(profile, &key, digest, signature);
-    return profile->ecdsa_verify_raw(profile->ec, digest, TH_SHA256_BYTES, &key, signature,
+    return profile->ecdsa_verify_raw &&
+           profile->ecdsa_verify_raw(profile->ec, digest, TH_SHA256_BYTES, &key, signature,
                                      TH_P256_SIGNATURE) != 0;
 }
 

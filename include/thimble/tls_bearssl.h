@@ -34,8 +34,7 @@
 struct th_bearssl_profile {
     const br_ec_impl *ec; /* P-256 needed; X25519 and P-384 used when there */
     br_ecdsa_vrfy ecdsa_verify;
-    br_ecdsa_vrfy ecdsa_verify_raw; /* for th_crypto; NULL: by way of the other, with 430 bytes more
-                                       of stack */
+    br_ecdsa_vrfy ecdsa_verify_raw; /* for th_crypto: NULL refuses every signed manifest */
     br_ecdsa_sign ecdsa_sign;       /* asn1 */
     br_rsa_pkcs1_vrfy rsa_verify;
     br_rsa_pkcs1_sign rsa_sign;

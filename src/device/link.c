@@ -82,7 +82,8 @@ static void judge_clock(struct th_device *device, const struct th_failure *failu
 }
 
 /* An attempt is complete once it has tried all brokers and addresses. */
-static void on_failed(struct th_device *device, const struct th_link_event *event, uint32_t now_ms)
+static OFF_THE_STACK void on_failed(struct th_device *device, const struct th_link_event *event,
+                                    uint32_t now_ms)
 {
     const struct th_failure *failure = &event->u.failed.failure;
     bool began = event->u.failed.retry_ms != 0 && failure->error != TH_ERR_NO_NETWORK;
@@ -136,7 +137,8 @@ static void on_connected(struct th_device *device)
     th_device_say(device, "connected");
 }
 
-static void on_subscribed(struct th_device *device, const struct th_mqtt_ack *ack, uint32_t now_ms)
+static OFF_THE_STACK void on_subscribed(struct th_device *device, const struct th_mqtt_ack *ack,
+                                        uint32_t now_ms)
 {
     const struct th_device_config *config = device->config;
     struct th_failure failure = th_failure_of(TH_ERR_TRIAL_DENIED);
@@ -157,7 +159,8 @@ static void on_subscribed(struct th_device *device, const struct th_mqtt_ack *ac
 }
 
 /* Where nobody can be asked, that the broker took the status is the proof. */
-static void on_published(struct th_device *device, const struct th_mqtt_ack *ack, uint32_t now_ms)
+static OFF_THE_STACK void on_published(struct th_device *device, const struct th_mqtt_ack *ack,
+                                       uint32_t now_ms)
 {
     struct th_failure failure = th_failure_of(TH_ERR_TRIAL_DENIED);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A frame to its method, with the caller's rights, and the answer back. */
+#include "base/off_stack.h"
 #include "rpc/parts.h"
 
 void th_rpc_init(struct th_rpc *rpc, struct th_span device)
@@ -22,7 +23,8 @@ void th_rpc_fail(struct th_rpc_call *call, enum th_rpc_code code, const char *me
     call->message = message;
 }
 
-static const struct th_rpc_method *find(const struct th_rpc *rpc, struct th_json name, void **ctx)
+static OFF_THE_STACK const struct th_rpc_method *find(const struct th_rpc *rpc, struct th_json name,
+                                                      void **ctx)
 {
     char text[32];
 
@@ -41,10 +43,10 @@ static const struct th_rpc_method *find(const struct th_rpc *rpc, struct th_json
 
 /* ---- the answer ---- */
 
-static struct th_json_writer begin_answer(const struct th_rpc *rpc,
-                                          const struct th_rpc_frame *frame,
-                                          const struct th_rpc_caller *caller, uint8_t *into,
-                                          size_t room)
+static OFF_THE_STACK struct th_json_writer begin_answer(const struct th_rpc *rpc,
+                                                        const struct th_rpc_frame *frame,
+                                                        const struct th_rpc_caller *caller,
+                                                        uint8_t *into, size_t room)
 {
     struct th_json_writer writer = th_json_writer_of(into, room);
 
@@ -65,7 +67,8 @@ static struct th_json_writer begin_answer(const struct th_rpc *rpc,
     return writer;
 }
 
-static void put_error(struct th_json_writer *writer, enum th_rpc_code code, const char *message)
+static OFF_THE_STACK void put_error(struct th_json_writer *writer, enum th_rpc_code code,
+                                    const char *message)
 {
     th_json_name(writer, "error");
     th_json_open(writer, '{');
@@ -88,8 +91,8 @@ bool rpc_role_allows(const struct th_rpc_method *method, enum th_role role)
 }
 
 /* A repeat of an answered nonce; false when there is none. */
-static bool repeated(const struct th_rpc *rpc, const struct th_rpc_frame *frame,
-                     const struct th_rpc_caller *caller, struct th_rpc_call *call)
+static OFF_THE_STACK bool repeated(const struct th_rpc *rpc, const struct th_rpc_frame *frame,
+                                   const struct th_rpc_caller *caller, struct th_rpc_call *call)
 {
     if (!call->method->acts || !frame->nonce[0])
         return false;

@@ -117,8 +117,8 @@ static OFF_THE_STACK void way_by_src(struct th_rpc_frame *frame, struct way *way
     way->len = append(way->topic, sizeof way->topic, len, TH_SPAN("/rpc"));
 }
 
-static void way_by_properties(struct th_rpc_frame *frame, struct th_span properties,
-                              struct way *way)
+static OFF_THE_STACK void way_by_properties(struct th_rpc_frame *frame, struct th_span properties,
+                                            struct way *way)
 {
     struct th_mqtt_property property;
 
