@@ -159,7 +159,8 @@ export async function muchIsSaved(page) {
     await edit(
         page,
         'telemetry.alarms',
-        'host_load>9.50, host_temp>90.0, host_mem>99, Ain0<0, Ain1<0, Ain2<0, Ain3<0, Ain4<0, Ain5<0, Ain6<0, Ain7<0'
+        'host_load>9.50, host_temp>90.0, host_mem>99, Ain0<0, Ain1<0, Ain2<0, Ain3<0, ' +
+            'Ain4<0, Ain5<0, Ain6<0, Ain7<0'
     );
     await edit(page, 'wifi.sta.ip', '192.168.1.300');
     await page.click('button:text-is("Review and save")');
@@ -285,7 +286,8 @@ async function halfABundle(page, bundle) {
     await go(other, 'Credentials');
     await other.setInputFiles('#file', bundle);
     let pieces = 0;
-    await other.route('**/rpc', (route) => (++pieces <= 3 ? route.continue() : undefined)); // no more goes out
+    // No more than three go out.
+    await other.route('**/rpc', (route) => (++pieces <= 3 ? route.continue() : undefined));
     await other.click('button:text-is("Enrol")');
     await until(() => pieces > 3);
     await other.context().close();

@@ -19,9 +19,8 @@ let checks = 0,
 export function check(sentence, holds, found = '') {
     checks++;
     failures += holds ? 0 : 1;
-    console.log(
-        `${holds ? 'ok  ' : 'FAIL'} ${sentence}${holds ? '' : `\n       found: ${String(found).slice(0, 2000)}`}`
-    );
+    console.log(`${holds ? 'ok  ' : 'FAIL'} ${sentence}`);
+    if (!holds) console.log(`       found: ${String(found).slice(0, 2000)}`);
 }
 
 // Until `holds` gives something; false when that took longer.
