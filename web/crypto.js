@@ -26,23 +26,24 @@ function shaBlock(h, view, at, w) {
             w[i - 7] +
             (turn(b, 17) ^ turn(b, 19) ^ (b >>> 10));
     }
-    const s = h.slice();
+    let [a, b, c, d, e, f, g, k] = h;
     for (let i = 0; i < 64; i++) {
-        const [a, b, c, , e, f, g] = s;
-        const t =
-            (s[7] +
-                (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) +
-                ((e & f) ^ (~e & g)) +
-                shaK[i] +
-                w[i]) |
-            0;
-        s.pop();
-        s.unshift(
-            (t + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0
-        );
-        s[4] = (s[4] + t) | 0;
+        const choice = (e & f) ^ (~e & g),
+            most = (a & b) ^ (a & c) ^ (b & c);
+        const t = (k + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + shaK[i] + w[i]) | 0;
+        const u = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + most;
+        k = g;
+        g = f;
+        f = e;
+        e = (d + t) | 0;
+        d = c;
+        c = b;
+        b = a;
+        a = (t + u) | 0;
     }
-    for (let i = 0; i < 8; i++) h[i] = (h[i] + s[i]) | 0;
+    [a, b, c, d, e, f, g, k].forEach((x, i) => {
+        h[i] = (h[i] + x) | 0;
+    });
 }
 
 function sha256(bytes) {
@@ -72,7 +73,7 @@ function join(...parts) {
 }
 
 function hmac(key, ...parts) {
-    const pad = (x) => Uint8Array.from({ length: 64 }, (_, i) => x ^ key[i]);
+    const pad = (x) => new Uint8Array(64).fill(x).map((byte, i) => byte ^ key[i]);
     return sha256(join(pad(0x5c), sha256(join(pad(0x36), ...parts))));
 }
 

@@ -124,7 +124,6 @@ function lock(why) {
 }
 // A thimble with its dimples.
 const THIMBLE =
-    'M3 14l1-8a4 4 0 0 1 8 0l1 8z' +
-    'M5.6 6.2h.1M8 6.2h.1M10.4 6.2h.1M5.4 9h.1M8 9h.1M10.6 9h.1';
+    'M3 14l1-8a4 4 0 0 1 8 0l1 8z' + 'M5.6 6.2h.1M8 6.2h.1M10.4 6.2h.1M5.4 9h.1M8 9h.1M10.6 9h.1';
 const logo = () =>
     h('svg.logo', { viewBox: '0 0 16 16', 'aria-hidden': true }, h('path', { d: THIMBLE }));
