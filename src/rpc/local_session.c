@@ -317,14 +317,16 @@ enum th_local_code th_local_session_code(struct th_local_session *session, struc
         return TH_LOCAL_CODE_WAIT;
     if (typed.len == 0 || !th_factory_code(session->config->factory, ours))
         return TH_LOCAL_CODE_WRONG; /* no attempt was made */
-    count_attempt(session);
     bool right = th_setup_code_parse(typed, code);
     for (size_t i = 0; right && i < TH_SETUP_CODE; i++)
         differs |= (uint8_t)(code[i] ^ ours[i]);
     right = right && differs == 0;
-    if (right) {
+    /* Programs send it with every request: a right one after a right one writes nothing. Cutting
+     * the power before a wrong one is counted costs whoever tries a start each time. */
+    if (right && session->wrong > 0) {
         forget_attempts(session);
-    } else {
+    } else if (!right) {
+        count_attempt(session);
         begin_wait(session, now_ms);
         tell_wrong(session, now_ms);
     }

@@ -270,6 +270,53 @@ static void an_attempt_counts_before_its_answer(void **state) /* F2 */
     assert_non_null(strstr(answer, "\"code\":429"));
 }
 
+static enum th_local_code type(const char *code)
+{
+    return th_local_session_code(&session, th_span_str(code), now_ms);
+}
+
+static unsigned told_wrong;
+
+static void hear(void *ctx, const struct th_rpc_call *call)
+{
+    (void)ctx;
+    told_wrong += call->code == TH_RPC_UNPROVED && !call->method;
+}
+
+/* Clients of old send it as it is: the same attempts, the same waiting. */
+static void a_code_in_clear_text_counts_with_the_others(void **state) /* F2, F9 */
+{
+    (void)state;
+    struct th_local_client client;
+
+    told_wrong = 0;
+    rpc.heard = hear;
+    uint32_t mark = log_.sequence;
+    assert_int_equal(type(CODE), TH_LOCAL_CODE_RIGHT);
+    assert_int_equal(type(" 0123-4567-89ab-cdef"), TH_LOCAL_CODE_RIGHT);
+    assert_int_equal(type("OI23-4567-89AB-CDEF"), TH_LOCAL_CODE_RIGHT);
+    assert_int_equal(type(""), TH_LOCAL_CODE_WRONG);
+    assert_int_equal(log_.sequence, mark); /* a program may send it with each request */
+    assert_false(th_local_session_alive(&session, now_ms));
+    assert_int_equal(type("0123456789ABCDEG"), TH_LOCAL_CODE_WRONG);
+    assert_int_equal(type("short"), TH_LOCAL_CODE_WRONG);
+    open_with(&client, TH_LOCAL_PAGE, "0123456789ABCDEG", false);
+    power_on();
+    assert_int_equal(type("0123456789ABCDE"), TH_LOCAL_CODE_WRONG);
+    assert_int_equal(told_wrong, 4);
+    assert_int_equal(type("0123456789ABCDEFF"), TH_LOCAL_CODE_WRONG);
+    assert_int_equal(type(CODE), TH_LOCAL_CODE_WAIT);
+    open_with(&client, TH_LOCAL_PAGE, CODE, false);
+    assert_non_null(strstr(answer, "\"code\":429"));
+    power_on();
+    assert_int_equal(type(CODE), TH_LOCAL_CODE_WAIT);
+    now_ms += TH_LOCAL_FIRST_MS;
+    assert_int_equal(type(CODE), TH_LOCAL_CODE_RIGHT);
+    power_on();
+    assert_int_equal(type("0123456789ABCDEG"), TH_LOCAL_CODE_WRONG);
+    assert_int_equal(type(CODE), TH_LOCAL_CODE_RIGHT);
+}
+
 /* ---- one person at a time ---- */
 
 static void a_second_one_is_told_and_takes_over_by_the_code_alone(void **state)
@@ -517,6 +564,7 @@ int main(void)
         cmocka_unit_test_setup(a_key_of_the_one_kind_opens_nothing_of_the_other, begin),
         cmocka_unit_test_setup(a_wrong_code_is_refused_and_an_opening_counts_once, begin),
         cmocka_unit_test_setup(wrong_codes_wait_ever_longer_also_over_reboots, begin),
+        cmocka_unit_test_setup(a_code_in_clear_text_counts_with_the_others, begin),
         cmocka_unit_test_setup(an_attempt_counts_before_its_answer, begin),
         cmocka_unit_test_setup(a_second_one_is_told_and_takes_over_by_the_code_alone, begin),
         cmocka_unit_test_setup(a_session_ends_when_idle_and_after_an_hour, begin),
