@@ -16,7 +16,7 @@
 
 #define TH_RENEW_ROOM_MIN  1408   /* bytes of the buffer: a request is made in it */
 #define TH_RENEW_ANSWER_MS 10000u /* an answer takes at most so long … */
-#define TH_RENEW_ASKS      3      /* … and is asked for so often: agent or broker may restart */
+#define TH_RENEW_ASKS      5      /* … and is asked for so often: agent or broker may restart */
 #define TH_RENEW_FIRST_MS  60000u /* the wait after the first failure, doubling … */
 #define TH_RENEW_MAX_MS    86400000u /* … up to a day; each 3/4 to 5/4 of it, by chance */
 

@@ -403,11 +403,12 @@ static void see_trial(struct th_renew *renew, uint32_t now_ms)
 }
 
 /* An answer may be lost while agent or broker restarts; the agent gives the same key the same
- * certificate, so asking again costs nothing. */
-static void unanswered(struct th_renew *renew, uint32_t now_ms)
+ * certificate, so asking again costs nothing. But a connection that comes and goes must not ask
+ * each time, for ever. */
+static void ask_or_give_up(struct th_renew *renew, uint32_t now_ms)
 {
     if (renew->asks < TH_RENEW_ASKS)
-        renew->asked = false;
+        ask(renew, now_ms);
     else
         failed_by(renew, TH_ERR_RENEW_UNANSWERED, now_ms);
 }
@@ -448,18 +449,18 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
     if (device->mode != TH_MODE_MQTT)
         return TH_FOREVER;
     if (renew->asked && th_time_reached(now_ms, renew->until_ms))
-        unanswered(renew, now_ms);
+        renew->asked = false;
     if (th_trial_component(&device->trial) != TH_TRIAL_NOTHING || device->order != TH_TRIAL_GO_ON)
         return TH_FOREVER;
     if (renew->trying)
         see_trial(renew, now_ms);
-    if (!th_device_connected(device) || th_device_agent(device).len == 0)
+    if (!th_device_connected(device))
         return TH_FOREVER;
     if (renew->look && !renew->asked)
         look(renew, now_ms);
-    bool due = is_due(renew, now_ms);
+    bool due = is_due(renew, now_ms) && th_device_agent(device).len > 0;
     if (due && !renew->asked && !renew->trying && th_time_reached(now_ms, renew->try_ms))
-        ask(renew, now_ms);
+        ask_or_give_up(renew, now_ms);
     return until(renew, due, now_ms);
 }
 
