@@ -302,7 +302,8 @@ enum th_error th_mqtt_auth(struct th_mqtt *mqtt, uint8_t reason_code,
                            const struct th_mqtt_property *properties, uint8_t property_count);
 
 /* The orderly end: DISCONNECT, then CLOSED. `reason_code` 0x00, or 0x04 to have the will
- * sent; 3.1.1 knows only 0x00. */
+ * sent; 3.1.1 knows only 0x00. AGAIN while a message published before has not left, and the broker
+ * still takes one. */
 enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
                                  const struct th_mqtt_property *properties, uint8_t property_count);
 

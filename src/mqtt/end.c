@@ -55,6 +55,10 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
                                                   mqtt->config->session_expiry_s == 0))
             return TH_ERR_INVALID;
     }
+    /* What was published before leaves before, as far as the broker takes it. */
+    if ((mqtt->todo & TH_TODO_PUMP) != 0 && mqtt->inflight < mqtt->limits.receive_maximum &&
+        mqtt->stream_state == TH_STREAM_OPEN)
+        return TH_ERR_AGAIN;
     /* The application is done with what it was shown last. */
     if ((mqtt->todo & (TH_TODO_OWED | TH_TODO_PART)) == TH_TODO_OWED && !th_mqtt_send_owed(mqtt))
         return TH_ERR_AGAIN;

@@ -109,6 +109,42 @@ static void released_messages_are_done_with_when_the_broker_forgot_the_session(v
     expect_nothing_sent(bench);
 }
 
+static void what_was_published_leaves_before_disconnect(void **state)
+{
+    struct bench *bench = *state;
+    uint16_t first, second;
+    bench_connect(bench, false, "");
+    assert_int_equal(publish(bench, TH_MQTT_QOS1, "a", "x", &first), TH_OK);
+    assert_int_equal(publish(bench, TH_MQTT_QOS2, "b", "y", &second), TH_OK);
+    enum th_error error = th_mqtt_disconnect(&bench->mqtt, 0, NULL, 0);
+    if (error == TH_ERR_AGAIN) { /* not where messages leave at once */
+        bench_run(bench);
+        error = th_mqtt_disconnect(&bench->mqtt, 0, NULL, 0);
+    }
+    assert_int_equal(error, TH_OK);
+    bench_run(bench);
+    expect_publish_sent(bench, 0x32, first, "a");
+    expect_publish_sent(bench, 0x34, second, "b");
+    assert_int_equal(next_sent(bench).first, 0xE0);
+}
+
+/* It would wait for ever. */
+static void what_the_broker_does_not_take_now_does_not_hold_disconnect_up(void **state)
+{
+    struct bench *bench = *state;
+    uint16_t first;
+    bench->config.inflight_maximum = 1;
+    bench_connect(bench, false, "");
+    assert_int_equal(publish(bench, TH_MQTT_QOS1, "a", "x", &first), TH_OK);
+    assert_int_equal(publish(bench, TH_MQTT_QOS1, "a", "y", NULL), TH_OK);
+    bench_run(bench);
+    assert_int_equal(th_mqtt_disconnect(&bench->mqtt, 0, NULL, 0), TH_OK);
+    bench_run(bench);
+    expect_publish_sent(bench, 0x32, first, "a");
+    assert_int_equal(next_sent(bench).first, 0xE0);
+    assert_int_equal(th_mqtt_pending(&bench->mqtt), 2);
+}
+
 static void what_was_shown_is_acknowledged_before_disconnect(void **state)
 {
     struct bench *bench = *state;
@@ -243,6 +279,8 @@ int main(void)
         BOTH(messages_held_back_leave_in_order),
         ONLY_5(what_a_later_broker_does_not_take_comes_back_with_the_reason),
         BOTH(released_messages_are_done_with_when_the_broker_forgot_the_session),
+        BOTH(what_was_published_leaves_before_disconnect),
+        BOTH(what_the_broker_does_not_take_now_does_not_hold_disconnect_up),
         BOTH(what_was_shown_is_acknowledged_before_disconnect),
         BOTH(keep_alive_outlives_the_wrap_of_the_counter),
         BOTH(a_configuration_that_cannot_work_is_refused),
