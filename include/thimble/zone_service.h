@@ -20,9 +20,10 @@ struct th_zone_service {
     struct th_outputs_spi spi;
     struct th_device *device;
     struct th_rpc_set set;
-    uint32_t digest;  /* of the settings in use */
-    uint16_t to_tell; /* bit n: the status of zone n has not left yet */
-    bool ready;       /* the settings make zones, and the outputs obey */
+    uint32_t digest;            /* of the settings in use */
+    uint8_t said[TH_ZONES_MAX]; /* of each zone, in the log: its cause and whether it is on */
+    uint16_t to_tell;           /* bit n: the status of zone n has not left yet */
+    bool ready;                 /* the settings make zones, and the outputs obey */
     const char *fault;
 };
 

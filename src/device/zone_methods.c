@@ -39,7 +39,11 @@ void th_zone_say(struct th_zone_service *service, uint8_t zone, uint32_t now_ms)
     struct th_zone_status status;
 
     th_zones_status(&service->zones, zone, now_ms, &status);
-    if (status.cause == TH_ZONE_START)
+    /* That the output has followed is a change of its status, and no news. */
+    uint8_t news = (uint8_t)(status.cause << 1 | status.commanded);
+    bool old = service->said[zone - 1] == news;
+    service->said[zone - 1] = news;
+    if (old || status.cause == TH_ZONE_START)
         return;
     th_text_str(&text, "zone ");
     th_text_decimal(&text, zone);

@@ -37,6 +37,7 @@ done
 # ---- thimble log ----
 log --as olga garden >"$scratch/log"
 check "the log is read, the oldest first" sh -c "grep -n . $scratch/log | grep -A99 'connected$' | grep -q 'zone 2 on for 300 s: command'"
+check "each change of a zone is one line" test "$(grep -c 'zone 2 on for' "$scratch/log")" = 1
 check "it tells who did what" grep -q '^20..-..-.. ..:..:..Z info  olga asks for Zone.On$' "$scratch/log"
 check "and who was refused" grep -q 'warn  vera asks for Zone.Off, refused: ' "$scratch/log"
 check "--level leaves out what is less important" sh -c "'$thimble' log --as olga garden --level warn >$scratch/warn && ! grep -q ' info ' $scratch/warn && grep -q ' warn ' $scratch/warn"
