@@ -93,7 +93,7 @@ endfunction()
 
 # The portable core and the small TLS backend, as on the host.
 function(thimble_core)
-    thimble_library(thimble src/base src/clock src/mqtt src/net src/store src/trust src/rpc src/zones src/sensors src/update src/device)
+    thimble_library(thimble src/base src/clock src/mqtt src/net src/store src/trust src/rpc src/zones src/sensors src/http src/update src/device)
     # The MQTT client is compiled as one at link time, by what measured smallest for that CPU
     # (THIMBLE_CLIENT_OPTIONS: each tried alone, and kept where the linked client shrank). The rest is not:
     # it is placed by file, and where it loops it pays to move what does not change out of the loop.

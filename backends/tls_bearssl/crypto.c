@@ -42,18 +42,15 @@ static bool p256_sign(void *ctx, const uint8_t secret[TH_P256_SECRET],
                       const uint8_t digest[TH_SHA256_BYTES], uint8_t signature[TH_P256_SIGNATURE])
 {
     const struct th_bearssl_profile *profile = profile_of(ctx);
-    uint8_t copy[TH_P256_SECRET], der[80];
+    uint8_t copy[TH_P256_SECRET];
     const br_ec_private_key key = {BR_EC_secp256r1, copy, sizeof copy};
 
-    if (!secret_valid(secret) || !profile->ecdsa_sign)
+    if (!secret_valid(secret) || !profile->ecdsa_sign_raw)
         return false;
     memcpy(copy, secret, sizeof copy);
-    size_t len = profile->ecdsa_sign(profile->ec, &br_sha256_vtable, digest, &key, der);
+    size_t len = profile->ecdsa_sign_raw(profile->ec, &br_sha256_vtable, digest, &key, signature);
     th_tls_wipe(copy, sizeof copy);
-    if (len == 0 || br_ecdsa_asn1_to_raw(der, len) != TH_P256_SIGNATURE)
-        return false;
-    memcpy(signature, der, TH_P256_SIGNATURE);
-    return true;
+    return len == TH_P256_SIGNATURE;
 }
 
 static bool p256_verify(void *ctx, const uint8_t point[TH_P256_POINT],

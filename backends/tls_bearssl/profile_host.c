@@ -6,6 +6,7 @@ const struct th_bearssl_profile th_bearssl_host = {
     .ecdsa_verify = br_ecdsa_i31_vrfy_asn1,
     .ecdsa_verify_raw = br_ecdsa_i31_vrfy_raw,
     .ecdsa_sign = br_ecdsa_i31_sign_asn1,
+    .ecdsa_sign_raw = br_ecdsa_i31_sign_raw,
     .rsa_verify = br_rsa_i31_pkcs1_vrfy,
     .rsa_sign = br_rsa_i31_pkcs1_sign,
     .rsa_verify_get = br_rsa_i62_pkcs1_vrfy_get,

@@ -6,6 +6,7 @@ const struct th_bearssl_profile th_bearssl_small = {
     .ecdsa_verify = br_ecdsa_i15_vrfy_asn1,
     .ecdsa_verify_raw = br_ecdsa_i15_vrfy_raw,
     .ecdsa_sign = br_ecdsa_i15_sign_asn1,
+    .ecdsa_sign_raw = br_ecdsa_i15_sign_raw,
     .rsa_verify = br_rsa_i15_pkcs1_vrfy,
     .rsa_sign = br_rsa_i15_pkcs1_sign,
     .chapol_in = &br_sslrec_in_chapol_vtable,

@@ -8,6 +8,7 @@ static const struct th_bearssl_profile profile = {
     .ecdsa_verify = br_ecdsa_i15_vrfy_asn1,
     .ecdsa_verify_raw = br_ecdsa_i15_vrfy_raw,
     .ecdsa_sign = br_ecdsa_i15_sign_asn1,
+    .ecdsa_sign_raw = br_ecdsa_i15_sign_raw,
     .rsa_verify = br_rsa_i15_pkcs1_vrfy,
     .chapol_in = &br_sslrec_in_chapol_vtable,
     .chapol_out = &br_sslrec_out_chapol_vtable,
@@ -32,9 +33,9 @@ static void entered(void *ctx, struct th_device *device, uint32_t now_ms)
     me->mode = mode;
     memset(&me->arena, 0, sizeof me->arena); /* there were keys in it */
     if (mode == TH_MODE_MQTT)
-        th_bearssl_init(&me->arena.mqtt.tls, &profile, me->arena.mqtt.tls_in,
-                        sizeof me->arena.mqtt.tls_in, me->arena.mqtt.tls_out,
-                        sizeof me->arena.mqtt.tls_out);
+        th_bearssl_init(&me->arena.mode.mqtt.tls, &profile, me->arena.mode.mqtt.tls_in,
+                        sizeof me->arena.mode.mqtt.tls_in, me->arena.mode.mqtt.tls_out,
+                        sizeof me->arena.mode.mqtt.tls_out);
 }
 
 struct th_service arena_service(struct memory *me)

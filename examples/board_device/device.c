@@ -27,24 +27,24 @@ static void say(void *user, const char *line)
 
 static void configure(void)
 {
-    union arena *arena = &me.arena;
+    struct arena *arena = &me.arena;
 
     me.config = (struct th_device_config){
         .board = &me.board,
         .map = &th_flash_map_lx106,
         .crypto = &me.crypto,
-        .tls = {&th_tls_bearssl, &arena->mqtt.tls},
-        .scratch = {arena->mqtt.in.handshake, sizeof(arena->mqtt.in.handshake)},
+        .tls = {&th_tls_bearssl, &arena->mode.mqtt.tls},
+        .scratch = {arena->state.handshake, sizeof(arena->state.handshake)},
         .session = me.session,
         .session_room = sizeof(me.session),
         .trust = me.trust,
         .trust_room = sizeof(me.trust),
         .chain = me.chain,
         .chain_room = sizeof(me.chain),
-        .work = arena->mqtt.in.connected.work,
-        .work_room = sizeof(arena->mqtt.in.connected.work),
-        .rx = arena->mqtt.rx,
-        .rx_room = sizeof(arena->mqtt.rx),
+        .work = arena->state.settled.work,
+        .work_room = sizeof(arena->state.settled.work),
+        .rx = arena->mode.mqtt.rx,
+        .rx_room = sizeof(arena->mode.mqtt.rx),
         .v311 = &th_mqtt_v311,
         .v5 = &th_mqtt_v5,
         .product = "thimble",
@@ -93,13 +93,14 @@ static bool start(void)
     return error == TH_OK;
 }
 
-/* As it grows; once connected the deepest call, a full handshake, is over. */
+/* As it grows: once connected a full handshake is over, in configuration mode an enrolment. */
 static void tell_stack(uint32_t now_ms)
 {
     static uint32_t told, next_ms;
     uint32_t peak;
 
-    if (!th_device_connected(&me.device) || !th_time_reached(now_ms, next_ms))
+    bool settled = th_device_connected(&me.device) || th_device_mode(&me.device) == TH_MODE_CONFIG;
+    if (!settled || !th_time_reached(now_ms, next_ms))
         return;
     next_ms = now_ms + STACK_MS;
     peak = (uint32_t)th_machine_stack_peak();

@@ -15,11 +15,14 @@
 #include <thimble/page.h>
 #include <thimble/requests.h>
 
-#define TH_CONFIG_MODE_HTTP (TH_HTTP_HEAD_MAX + TH_LOCAL_FRAME_MAX)
+/* Of a request: the largest frame, and the 1,408 bytes of head that no browser fills; a longer head
+ * leaves less for the frame. */
+#define TH_CONFIG_MODE_HTTP 2944
 
 /* Private: what is in the lent memory. */
 struct th_config_mode_arena {
     struct th_http http;
+    struct th_http_request asked;
     uint8_t request[TH_CONFIG_MODE_HTTP], answer[TH_LOCAL_ANSWER_MAX];
 };
 
@@ -37,7 +40,11 @@ struct th_config_mode_options {
     struct th_requests *requests;
     struct th_config_mode_arena *arena;
     const struct th_page *page; /* NULL: this build has none */
-    uint8_t ap[4];              /* our address on the access point; zeros: none */
+    struct {
+        uint8_t *at;
+        size_t room;
+    } bundle;      /* of an enrolment; NULL: that of the requests */
+    uint8_t ap[4]; /* our address on the access point; zeros: none */
     /* Answers GET /?request=… of older sketches; false: there is no such request. `answer` is
      * zeros, and points into `text` or what lives for ever. NULL: none. */
     bool (*legacy)(void *ctx, const struct th_http_request *request, struct th_http_answer *answer,
@@ -56,7 +63,7 @@ struct th_config_mode {
     struct th_address local; /* of ours, that the connection came to */
     uint32_t open_ms;        /* since when nobody has a session */
     uint32_t wire_ms;        /* the connection's last byte */
-    bool open, connected, over, scanned;
+    bool open, wanted, connected, over, scanned;
     size_t bundle_len, bundle_total; /* of an enrolment, in pieces */
 };
 

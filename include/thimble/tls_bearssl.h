@@ -36,6 +36,7 @@ struct th_bearssl_profile {
     br_ecdsa_vrfy ecdsa_verify;
     br_ecdsa_vrfy ecdsa_verify_raw; /* for th_crypto: NULL refuses every signed manifest */
     br_ecdsa_sign ecdsa_sign;       /* asn1 */
+    br_ecdsa_sign ecdsa_sign_raw;   /* for th_crypto: NULL signs no request for a certificate */
     br_rsa_pkcs1_vrfy rsa_verify;
     br_rsa_pkcs1_sign rsa_sign;
     br_rsa_pkcs1_vrfy (*rsa_verify_get)(void);

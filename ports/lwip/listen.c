@@ -6,13 +6,29 @@
 
 /* ---- who waits ---- */
 
-/* lwIP keeps what is refused, and offers it again until somebody takes it. */
+/* One packet, mostly a whole request: who is served needs the other buffers. lwIP keeps what is
+ * refused, and offers it again four times a second. */
 static err_t hold(void *argument, struct tcp_pcb *pcb, struct pbuf *packet, err_t error)
 {
-    (void)argument;
+    struct th_lwip_listen *listen = argument;
+
     (void)pcb;
     (void)error;
-    return packet != NULL ? ERR_MEM : ERR_OK;
+    if (packet != NULL && listen->first != NULL)
+        return ERR_MEM;
+    if (packet != NULL)
+        listen->first = packet;
+    else
+        listen->ended = true;
+    return ERR_OK;
+}
+
+static void drop_first(struct th_lwip_listen *listen)
+{
+    if (listen->first != NULL)
+        pbuf_free(listen->first);
+    listen->first = NULL;
+    listen->ended = false;
 }
 
 /* lwIP has freed the pcb. */
@@ -22,6 +38,7 @@ static void lost(void *argument, err_t error)
 
     (void)error;
     listen->next = NULL;
+    drop_first(listen);
 }
 
 static void forget(struct tcp_pcb *pcb)
@@ -31,7 +48,7 @@ static void forget(struct tcp_pcb *pcb)
     tcp_err(pcb, NULL);
 }
 
-/* A third one is turned away, and a browser tries again. */
+/* Until this one is taken, lwIP hears nobody else. */
 static err_t arrived(void *argument, struct tcp_pcb *pcb, err_t error)
 {
     struct th_lwip_listen *listen = argument;
@@ -43,6 +60,7 @@ static err_t arrived(void *argument, struct tcp_pcb *pcb, err_t error)
         return ERR_ABRT;
     }
     listen->next = pcb;
+    tcp_backlog_delayed(pcb);
     tcp_arg(pcb, listen);
     tcp_recv(pcb, hold);
     tcp_err(pcb, lost);
@@ -61,11 +79,12 @@ static bool open_(void *ctx)
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
     if (pcb == NULL)
         return false;
+    ip_set_option(pcb, SOF_REUSEADDR);
     if (tcp_bind(pcb, IP4_ADDR_ANY, listen->port) != ERR_OK) {
         tcp_abort(pcb);
         return false;
     }
-    listen->listener = tcp_listen(pcb);
+    listen->listener = tcp_listen_with_backlog(pcb, 1);
     if (listen->listener == NULL) {
         tcp_abort(pcb);
         return false;
@@ -83,6 +102,7 @@ static void close_(void *ctx)
         forget(listen->next);
         tcp_abort(listen->next);
         listen->next = NULL;
+        drop_first(listen);
     }
     if (listen->listener != NULL)
         tcp_close(listen->listener); /* of a listener it cannot fail */
@@ -100,7 +120,10 @@ static bool accept_(void *ctx, struct th_wire *wire, struct th_address *local)
     *local = (struct th_address){.family = 4, .port = pcb->local_port};
     memcpy(local->bytes, &ip_2_ip4(&pcb->local_ip)->addr, 4);
     forget(pcb);
-    *wire = th_lwip_adopt(listen->lwip, pcb);
+    tcp_backlog_accepted(pcb);
+    *wire = th_lwip_adopt(listen->lwip, pcb, listen->first, listen->ended);
+    listen->first = NULL;
+    listen->ended = false;
     return true;
 }
 

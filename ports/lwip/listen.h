@@ -12,7 +12,9 @@
 struct th_lwip_listen {
     struct th_lwip *lwip;
     struct tcp_pcb *listener; /* NULL: it does not listen */
-    struct tcp_pcb *next;     /* who waits to be taken; what they send waits in lwIP */
+    struct tcp_pcb *next;     /* who waits to be taken */
+    struct pbuf *first;       /* of what they have sent; the rest waits in lwIP */
+    bool ended;
     uint16_t port;
 };
 

@@ -345,12 +345,16 @@ static struct th_wire connect(void *ctx, const struct th_address *to)
     return (struct th_wire){&wire_ops, lwip};
 }
 
-struct th_wire th_lwip_adopt(struct th_lwip *lwip, struct tcp_pcb *pcb)
+struct th_wire th_lwip_adopt(struct th_lwip *lwip, struct tcp_pcb *pcb, struct pbuf *received,
+                             bool ended)
 {
     wire_close(lwip, false);
     memset(&lwip->wire, 0, sizeof(lwip->wire));
     lwip->wire.state = TH_STREAM_OPEN;
     lwip->wire.pcb = pcb;
+    lwip->wire.received = received;
+    lwip->wire.end_received = ended;
+    lwip->wire.fresh = received != NULL;
     tcp_arg(pcb, lwip);
     tcp_recv(pcb, on_received);
     tcp_err(pcb, on_error);

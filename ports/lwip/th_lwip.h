@@ -59,8 +59,10 @@ uint32_t th_lwip_deadline(const struct th_lwip *lwip);
 
 struct th_net th_lwip_net(struct th_lwip *lwip);
 
-/* The wire of a connection that somebody else has begun; it is the th_lwip's from now on. */
-struct th_wire th_lwip_adopt(struct th_lwip *lwip, struct tcp_pcb *pcb);
+/* The wire of a connection that somebody else has begun, with what it has received; it is the
+ * th_lwip's from now on. */
+struct th_wire th_lwip_adopt(struct th_lwip *lwip, struct tcp_pcb *pcb, struct pbuf *received,
+                             bool ended);
 
 /* What a port supplies: its network card, as th_lwip_start() takes it. */
 err_t th_machine_card_start(struct netif *netif);

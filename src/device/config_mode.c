@@ -6,12 +6,17 @@
 #include "device/config_mode.h"
 #include "device/parts.h"
 
-#define ROUNDS 8 /* of reading and writing in a step: others have to do as well */
+#define OPEN_AGAIN_MS 1000
+#define ROUNDS        8 /* of reading and writing in a step: others have to do as well */
 
 void th_config_mode_init(struct th_config_mode *mode, const struct th_config_mode_options *options)
 {
     memset(mode, 0, sizeof *mode);
     mode->options = *options;
+    if (!options->bundle.at) {
+        mode->options.bundle.at = options->requests->bundle;
+        mode->options.bundle.room = options->requests->bundle_room;
+    }
     mode->sets[0] = (struct th_rpc_set){config_mode_methods, config_mode_method_count, mode};
     mode->sets[1] = (struct th_rpc_set){th_local_methods, 1, &mode->session};
     th_requests_add(options->requests, &mode->sets[0]);
@@ -44,6 +49,7 @@ static void shut(struct th_config_mode *mode, const char *why)
 
     th_local_session_end(&mode->session);
     mode->bundle_len = mode->bundle_total = 0;
+    mode->wanted = false;
     if (!mode->open)
         return;
     hang_up(mode);
@@ -65,7 +71,7 @@ static void start(void *ctx, struct th_device *device, uint32_t now_ms)
                                                             .log = &device->log,
                                                             .kind = TH_RECORD_WRONG_CODES};
     th_local_session_start(&mode->session, &mode->session_config, now_ms);
-    mode->open = mode->connected = mode->over = false;
+    mode->open = mode->wanted = mode->connected = mode->over = false;
     mode->bundle_len = mode->bundle_total = 0;
 }
 
@@ -79,6 +85,15 @@ static bool has_code(const struct th_device *device)
     return has;
 }
 
+static void try_to_open(struct th_config_mode *mode)
+{
+    const struct th_board *board = mode->device->config->board;
+
+    mode->open = board->listen.ops->open(board->listen.ctx);
+    if (mode->open)
+        th_device_say(mode->device, "page open");
+}
+
 static void entered(void *ctx, struct th_device *device, uint32_t now_ms)
 {
     struct th_config_mode *mode = ctx;
@@ -89,11 +104,13 @@ static void entered(void *ctx, struct th_device *device, uint32_t now_ms)
         mode->over = false;
         return;
     }
-    if (mode->open || mode->over || !board->listen.ops || !has_code(device))
+    if (mode->wanted || mode->over || !board->listen.ops || !has_code(device))
         return;
-    mode->open = board->listen.ops->open(board->listen.ctx);
     mode->open_ms = now_ms;
-    th_device_say(device, mode->open ? "page open" : "the page cannot open: its address is in use");
+    mode->wanted = true;
+    try_to_open(mode);
+    if (!mode->open)
+        th_device_say(device, "the page cannot open yet: its address is in use, or no memory");
 }
 
 static void leaving(void *ctx, struct th_device *device, uint32_t now_ms)
@@ -230,13 +247,12 @@ static bool gives_way(struct th_config_mode *mode, uint32_t now_ms)
 static bool step_connection(struct th_config_mode *mode, uint32_t now_ms)
 {
     struct th_http *http = &mode->options.arena->http;
-    struct th_http_request request;
 
     for (int round = 0; round < ROUNDS; round++) {
         bool moved = read_in(mode, now_ms);
-        enum th_http_event event = th_http_next(http, now_ms, &request);
+        enum th_http_event event = th_http_next(http, now_ms, &mode->options.arena->asked);
         if (event == TH_HTTP_REQUEST)
-            config_mode_answer(mode, &request, now_ms);
+            config_mode_answer(mode, &mode->options.arena->asked, now_ms);
         if (!mode->open) /* the request has closed it all */
             return false;
         moved |= write_out(mode, now_ms) || event == TH_HTTP_REQUEST;
@@ -255,8 +271,10 @@ static uint32_t step(void *ctx, struct th_device *device, uint32_t now_ms)
     uint32_t wait_ms = th_local_session_tick(&mode->session, now_ms);
 
     (void)device;
+    if (mode->wanted && !mode->open)
+        try_to_open(mode);
     if (!mode->open)
-        return wait_ms;
+        return mode->wanted ? th_time_sooner(wait_ms, OPEN_AGAIN_MS) : wait_ms;
     wait_ms = th_time_sooner(wait_ms, step_window(mode, now_ms));
     if (!mode->open)
         return wait_ms;

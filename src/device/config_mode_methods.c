@@ -150,6 +150,9 @@ static void scan(void *ctx, struct th_rpc_call *call)
 
 /* ---- Enrol ---- */
 
+/* For a request as base64, a frame around it, and the way it moves. */
+#define REQUEST_ROOM (TH_ENROL_REQUEST_MAX / 3 * 4 + TH_ENROL_REQUEST_MAX / 3 + 64)
+
 static void enrol_status(void *ctx, struct th_rpc_call *call)
 {
     const struct th_config_mode *mode = ctx;
@@ -174,25 +177,34 @@ static void fail_enrol(struct th_rpc_call *call, enum th_error error)
     th_rpc_fail(call, code, th_error_text(error));
 }
 
+/* It is made at the end of the answer's room, and moves forward as it becomes base64, so that it
+ * lies nowhere else: a third of it must lie between. */
 static void enrol_request(void *ctx, struct th_rpc_call *call)
 {
     struct th_config_mode *mode = ctx;
-    char name[TH_NAME_MAX + 1], text[(TH_ENROL_REQUEST_MAX + 2) / 3 * 4 + 1];
-    uint8_t request[TH_ENROL_REQUEST_MAX];
-    size_t len;
+    struct th_json_writer *json = call->result;
+    char name[TH_NAME_MAX + 1];
+    size_t len, room = (size_t)(json->end - json->at);
 
     th_rpc_text(call, 0, name, sizeof name);
-    enum th_error error =
-        th_device_enrol_request(mode->device, th_span_str(name), request, sizeof request, &len);
+    if (room < REQUEST_ROOM) {
+        th_rpc_fail(call, TH_RPC_TOO_LARGE, "the answer has no room");
+        return;
+    }
+    uint8_t *request = json->end - TH_ENROL_REQUEST_MAX;
+    enum th_error error = th_device_enrol_request(mode->device, th_span_str(name), request,
+                                                  TH_ENROL_REQUEST_MAX, &len);
     if (error != TH_OK) {
         fail_enrol(call, error);
         return;
     }
-    len = th_base64_encode(th_span_of(request, len), text, sizeof text);
-    th_json_open(call->result, '{');
-    th_json_name(call->result, "request");
-    th_json_put_string(call->result, th_span_of(text, len));
-    th_json_close(call->result, '}');
+    th_json_open(json, '{');
+    th_json_name(json, "request");
+    *json->at++ = '"';
+    json->at += th_base64_encode(th_span_of(request, len), (char *)json->at,
+                                 (size_t)(json->end - json->at));
+    *json->at++ = '"';
+    th_json_close(json, '}');
 }
 
 /* The whole bundle is there. */
@@ -200,7 +212,7 @@ static void enrol_take(struct th_config_mode *mode, struct th_rpc_call *call)
 {
     struct th_requests *requests = mode->options.requests;
     enum th_error error = th_device_enrol_take(
-        mode->device, th_span_of(requests->bundle, mode->bundle_len), call->now.ms);
+        mode->device, th_span_of(mode->options.bundle.at, mode->bundle_len), call->now.ms);
 
     mode->bundle_len = mode->bundle_total = 0;
     if (error != TH_OK) {
@@ -217,7 +229,7 @@ static bool piece_follows(struct th_config_mode *mode, struct th_rpc_call *call,
         mode->bundle_total = total;
         mode->bundle_len = 0;
     }
-    if (total > mode->options.requests->bundle_room) {
+    if (total > mode->options.bundle.room) {
         th_rpc_fail(call, TH_RPC_TOO_LARGE, "there is no room for a bundle of that size");
         return false;
     }
@@ -230,15 +242,15 @@ static bool piece_follows(struct th_config_mode *mode, struct th_rpc_call *call,
 static void enrol_put(void *ctx, struct th_rpc_call *call)
 {
     struct th_config_mode *mode = ctx;
-    uint8_t *bundle = mode->options.requests->bundle;
+    uint8_t *bundle = mode->options.bundle.at;
     size_t total = (size_t)th_rpc_integer(call, 0, 0), offset = (size_t)th_rpc_integer(call, 1, 0);
-    char data[TH_RPC_TEXT_MAX + 1];
+    struct th_span data = call->params[2].text; /* base64 needs no escapes */
     size_t len = 0;
 
     if (!piece_follows(mode, call, total, offset))
         return;
-    th_rpc_text(call, 2, data, sizeof data);
-    if (!th_base64_decode(th_span_str(data), bundle + offset, total - offset, &len)) {
+    data = th_span_of(data.at + 1, data.len - 2); /* in quotes */
+    if (!th_base64_decode(data, bundle + offset, total - offset, &len)) {
         th_rpc_fail(call, TH_RPC_BAD_VALUE, "data is not base64, or longer than the rest");
         return;
     }

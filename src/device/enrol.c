@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/enrol.h"
 
+#include "base/off_stack.h"
+
 #include <thimble/certificate.h>
 
 #define BIRTH ".birth"
@@ -19,7 +21,7 @@ static struct birth_name birth_name(const char *name)
     return birth;
 }
 
-static bool enrolled(const struct th_enrol *enrol)
+static OFF_THE_STACK bool enrolled(const struct th_enrol *enrol)
 {
     struct th_identity_report report;
 
@@ -34,6 +36,25 @@ static enum th_error load_request(const struct th_enrol *enrol, struct th_creden
 }
 
 /* ---- asking ---- */
+
+/* What a request says of the credential, without its key. */
+struct asking {
+    char name[TH_NAME_MAX + 1];
+    uint8_t nonce[TH_REQUEST_NONCE];
+};
+
+static OFF_THE_STACK enum th_error load_asking(const struct th_enrol *enrol, struct asking *asking)
+{
+    struct th_credential credential;
+    enum th_error error = load_request(enrol, &credential);
+
+    if (error)
+        return error;
+    memcpy(asking->name, credential.name, sizeof asking->name);
+    memcpy(asking->nonce, credential.nonce, sizeof asking->nonce);
+    th_credential_wipe(&credential);
+    return TH_OK;
+}
 
 static enum th_error put_requests(const struct th_enrol *enrol, const char *name, uint8_t *into,
                                   size_t room, size_t *len)
@@ -56,9 +77,8 @@ static enum th_error put_requests(const struct th_enrol *enrol, const char *name
     return TH_OK;
 }
 
-static enum th_error write_request(const struct th_enrol *enrol,
-                                   const struct th_credential *credential, uint8_t *into,
-                                   size_t room, size_t *len)
+static enum th_error write_request(const struct th_enrol *enrol, const struct asking *asking,
+                                   uint8_t *into, size_t room, size_t *len)
 {
     uint8_t digest[TH_SHA256_BYTES];
     size_t product = strlen(enrol->product);
@@ -66,9 +86,9 @@ static enum th_error write_request(const struct th_enrol *enrol,
     memset(into, 0, TH_ENROL_REQUEST_HEAD);
     memcpy(into, enrol_request_magic, sizeof enrol_request_magic);
     enrol_put_le(into + REQUEST_HARDWARE, enrol->hardware, 2);
-    memcpy(into + REQUEST_NONCE, credential->nonce, sizeof credential->nonce);
+    memcpy(into + REQUEST_NONCE, asking->nonce, sizeof asking->nonce);
     memcpy(into + REQUEST_PRODUCT, enrol->product, product);
-    enum th_error error = put_requests(enrol, credential->name, into, room, len);
+    enum th_error error = put_requests(enrol, asking->name, into, room, len);
     if (error)
         return error;
     th_enrol_request_digest(enrol->crypto->ops->hashes->sha256, th_span_of(into, *len), digest);
@@ -80,7 +100,7 @@ static enum th_error write_request(const struct th_enrol *enrol,
 enum th_error th_enrol_request(const struct th_enrol *enrol, struct th_span name, uint8_t *into,
                                size_t room, size_t *len)
 {
-    struct th_credential credential;
+    struct asking asking;
     size_t product = strlen(enrol->product);
 
     if (enrolled(enrol))
@@ -93,12 +113,8 @@ enum th_error th_enrol_request(const struct th_enrol *enrol, struct th_span name
     if (error == TH_OK)
         error = th_identity_next_make(enrol->identity, enrol->crypto, enrol->board, name);
     if (error == TH_OK)
-        error = load_request(enrol, &credential);
-    if (error)
-        return error;
-    error = write_request(enrol, &credential, into, room, len);
-    th_credential_wipe(&credential);
-    return error;
+        error = load_asking(enrol, &asking);
+    return error ? error : write_request(enrol, &asking, into, room, len);
 }
 
 /* ---- taking the answer ---- */
@@ -129,8 +145,8 @@ static enum th_error check_birth(const struct th_enrol *enrol, const struct th_e
     return ours ? TH_OK : TH_ERR_ENROL_CERTIFICATE;
 }
 
-static enum th_error check_answer(const struct th_enrol *enrol,
-                                  const struct th_enrol_bundle *bundle)
+static OFF_THE_STACK enum th_error check_answer(const struct th_enrol *enrol,
+                                                const struct th_enrol_bundle *bundle)
 {
     struct th_credential asked;
     enum th_error error = load_request(enrol, &asked);
@@ -148,8 +164,9 @@ static enum th_error check_answer(const struct th_enrol *enrol,
 }
 
 /* The set's own key that the manifest names; without one it is signed by nobody the set knows. */
-static bool find_signer(struct th_span set, const struct th_hash_ops *sha256,
-                        const uint8_t key_id[TH_KEY_ID_BYTES], struct th_update_key *out)
+static OFF_THE_STACK bool find_signer(struct th_span set, const struct th_hash_ops *sha256,
+                                      const uint8_t key_id[TH_KEY_ID_BYTES],
+                                      struct th_update_key *out)
 {
     struct th_trust_item item;
 
@@ -164,8 +181,8 @@ static bool find_signer(struct th_span set, const struct th_hash_ops *sha256,
     return false;
 }
 
-static bool set_is_announced(const struct th_manifest *manifest, struct th_span set,
-                             const struct th_hash_ops *sha256)
+static OFF_THE_STACK bool set_is_announced(const struct th_manifest *manifest, struct th_span set,
+                                           const struct th_hash_ops *sha256)
 {
     uint8_t digest[TH_SHA256_BYTES];
     union th_hash_state state;

@@ -4,6 +4,8 @@
 #include <thimble/csr.h>
 #include <thimble/topic.h>
 
+#include "base/off_stack.h"
+
 enum tag {
     INTEGER = 0x02,
     BIT_STRING = 0x03,
@@ -110,34 +112,68 @@ static bool name_valid(struct th_span name)
     return name.len > 0 && name.len <= TH_CSR_NAME_MAX && th_utf8_valid(name);
 }
 
-size_t th_csr_make(const struct th_crypto *crypto, const uint8_t secret[TH_P256_SECRET],
-                   struct th_span common_name, uint8_t *into, size_t room)
+#define TAIL 96 /* algorithm and signature take at most 89 bytes */
+
+static OFF_THE_STACK void digest_of(const struct th_crypto *crypto, struct th_span bytes,
+                                    uint8_t digest[TH_SHA256_BYTES])
 {
-    uint8_t point[TH_P256_POINT], digest[TH_SHA256_BYTES], signature[TH_P256_SIGNATURE];
-    uint8_t info_bytes[TH_CSR_MAX];
     const struct th_hash_ops *sha256 = crypto->ops->hashes->sha256;
-    struct backwards info = {info_bytes, info_bytes + sizeof info_bytes, false};
-    struct backwards out = {into, into + room, false};
     union th_hash_state state;
 
-    if (!name_valid(common_name) || !crypto->ops->p256_public(crypto->ctx, secret, point))
-        return 0;
-    put_info(&info, point, common_name);
-    struct th_span body = {info.at, (size_t)(info_bytes + sizeof info_bytes - info.at)};
     sha256->init(&state);
-    sha256->update(&state, body.at, body.len);
+    sha256->update(&state, bytes.at, bytes.len);
     sha256->out(&state, digest);
-    if (info.failed || !crypto->ops->p256_sign(crypto->ctx, secret, digest, signature))
+}
+
+/* Written to the end of the room. */
+static OFF_THE_STACK bool begin_info(const struct th_crypto *crypto,
+                                     const uint8_t secret[TH_P256_SECRET], struct th_span name,
+                                     struct backwards *out)
+{
+    uint8_t point[TH_P256_POINT];
+
+    if (!name_valid(name) || !crypto->ops->p256_public(crypto->ctx, secret, point))
+        return false;
+    put_info(out, point, name);
+    return !out->failed;
+}
+
+/* The information moves to the front of the room, and gets algorithm and signature behind it. */
+static OFF_THE_STACK size_t add_signature(const uint8_t signature[TH_P256_SIGNATURE],
+                                          struct th_span body, uint8_t *into, size_t room)
+{
+    uint8_t bytes[TAIL];
+    struct backwards tail = {bytes, bytes + TAIL, false}, out = {into, into + room, false};
+
+    put_signature(&tail, signature);
+    put(&tail, algorithm, sizeof algorithm);
+    size_t tail_len = (size_t)(bytes + TAIL - tail.at);
+    if (room < body.len + tail_len + 4)
         return 0;
-    put_signature(&out, signature);
-    put(&out, algorithm, sizeof algorithm);
-    put(&out, body.at, body.len);
+    out.at -= tail_len + body.len;
+    memmove(out.at, body.at, body.len);
+    memcpy(out.at + body.len, tail.at, tail_len);
     wrap(&out, SEQUENCE, into + room);
-    if (out.failed)
-        return 0;
     size_t len = (size_t)(into + room - out.at);
     memmove(into, out.at, len);
     return len;
+}
+
+size_t th_csr_make(const struct th_crypto *crypto, const uint8_t secret[TH_P256_SECRET],
+                   struct th_span common_name, uint8_t *into, size_t room)
+{
+    uint8_t digest[TH_SHA256_BYTES];
+    struct backwards info = {into, into + room, false};
+
+    if (!begin_info(crypto, secret, common_name, &info))
+        return 0;
+    struct th_span body = {info.at, (size_t)(into + room - info.at)};
+    digest_of(crypto, body, digest);
+    /* The signature lies at the front of the room until it is put in its place. */
+    if (room - body.len < TH_P256_SIGNATURE ||
+        !crypto->ops->p256_sign(crypto->ctx, secret, digest, into))
+        return 0;
+    return add_signature(into, body, into, room);
 }
 
 void th_csr_key(const uint8_t secret[TH_P256_SECRET], const uint8_t point[TH_P256_POINT],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""config_mode.py ADDRESS CODE: what a device in configuration mode answers, right or wrong."""
+"""config_mode.py ADDRESS CODE [SEED REQUESTS CONNECTIONS OWN-ADDRESS]: what a device in configuration mode answers, right or wrong."""
 import base64
 import http.client
 import random
@@ -12,6 +12,13 @@ from local import Refused, Session, Web
 
 address, code = sys.argv[1], sys.argv[2].replace("-", "")
 host, port = address.split(":")
+# Of a small board: fewer requests and connections; it lies behind a port of ours.
+seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+requests = int(sys.argv[4]) if len(sys.argv) > 4 else 10000
+connections = int(sys.argv[5]) if len(sys.argv) > 5 else 5
+# A board of two connections drops a third one's SYN, which the emulator repeats after seconds.
+patience = 5 if connections > 1 else 15
+own_address = sys.argv[6] if len(sys.argv) > 6 else address
 web = Web(address)
 failures = 0
 
@@ -74,7 +81,7 @@ for path in ("/", "/generate_204", "/hotspot-detect.html", "/config/", "/rpc"):
           answer.status == 302 and answer.getheader("Location") == "/config")
 answer = web.ask("GET", "/generate_204", Host="connectivitycheck.example")
 check("a captive portal's question leads to our address",
-      answer.status == 302 and answer.getheader("Location") == f"http://{address}/config")
+      answer.status == 302 and answer.getheader("Location") == f"http://{own_address}/config")
 check("POST elsewhere is nothing", web.ask("POST", "/config", "{}", Content_Type=JSON).status == 404)
 
 # ---- F1 F4: before the code is proved ----
@@ -132,10 +139,10 @@ begin = time.time()
 check("a client of a byte a second does not keep others away",
       second.call("Sys.GetInfo")["mode"] == "config" and time.time() - begin < 6)
 slow.close()
-idle = [socket.create_connection((host, int(port))) for _ in range(5)]
+idle = [socket.create_connection((host, int(port))) for _ in range(connections)]
 begin = time.time()
 check("nor do connections that say nothing",
-      second.call("Sys.GetInfo")["mode"] == "config" and time.time() - begin < 5)
+      second.call("Sys.GetInfo")["mode"] == "config" and time.time() - begin < patience)
 for wire in idle:
     wire.close()
 gone = socket.create_connection((host, int(port)))
@@ -149,9 +156,8 @@ check("two bodies in one are refused", b" 400 " in raw(big + b"5\r\nContent-Leng
 three = b"GET /a HTTP/1.1\r\nHost: %s\r\n\r\n" % address.encode() * 3
 check("requests one behind the other are all answered", raw(three, 1).count(b" 302 ") == 3)
 
-seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
 chance = random.Random(seed)
-for i in range(10000 // 10):  # ten a connection
+for i in range(requests // 10):  # ten a connection
     data = b""
     for _ in range(10):
         one = bytearray(chance.choice((
@@ -171,7 +177,7 @@ for i in range(10000 // 10):  # ten a connection
     except (socket.timeout, ConnectionError):
         pass
     wire.close()
-check(f"10,000 random requests (seed {seed}) have done no harm",
+check(f"{requests} random requests (seed {seed}) have done no harm",
       second.call("Sys.GetInfo")["mode"] == "config")
 check("a session is ended", second.call("Session.End") is True)
 refused("then", 401, lambda: second.call("Sys.GetInfo"))
