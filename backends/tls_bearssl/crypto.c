@@ -58,10 +58,9 @@ static bool p256_verify(void *ctx, const uint8_t point[TH_P256_POINT],
                         const uint8_t signature[TH_P256_SIGNATURE])
 {
     const struct th_bearssl_profile *profile = profile_of(ctx);
-    uint8_t copy[TH_P256_POINT];
-    const br_ec_public_key key = {BR_EC_secp256r1, copy, sizeof copy};
+    /* It is read alone, and not copied: this lies below the verification's arithmetic. */
+    const br_ec_public_key key = {BR_EC_secp256r1, (uint8_t *)(uintptr_t)point, TH_P256_POINT};
 
-    memcpy(copy, point, sizeof copy);
     return profile->ecdsa_verify_raw &&
            profile->ecdsa_verify_raw(profile->ec, digest, TH_SHA256_BYTES, &key, signature,
                                      TH_P256_SIGNATURE) != 0;

@@ -85,6 +85,7 @@ struct th_local_session {
     const struct th_local_session_config *config;
     struct th_local_hello hello; /* of an opening that is not proved yet */
     uint8_t secret[TH_P256_SECRET];
+    struct th_rpc_frame frame; /* being acted on: not on the stack, below what it does */
     struct th_local_keys keys; /* of the session */
     uint32_t number, counter;  /* of the session; 0: there is none */
     uint32_t used_ms, proved_ms, opened_ms, wait_from_ms, wait_ms;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is answered to which path, and who may ask from where: docs/config-mode.md, "Paths". F5. */
+#include "base/off_stack.h"
 #include "base/text.h"
 #include "base/wipe.h"
 #include "device/config_mode.h"
@@ -100,7 +101,8 @@ static bool begins(struct th_span text, const char *with)
     return text.len >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
 }
 
-static void get(struct th_config_mode *mode, const struct th_http_request *request, uint32_t now_ms)
+static OFF_THE_STACK void get(struct th_config_mode *mode, const struct th_http_request *request,
+                              uint32_t now_ms)
 {
     struct th_config_mode_arena *arena = mode->options.arena;
     struct th_http_answer answer = {.status = 0};
@@ -124,7 +126,8 @@ static void get(struct th_config_mode *mode, const struct th_http_request *reque
 
 /* 0, or the status it is refused with. A page of another origin can make a browser send much, but
  * neither another Host nor another Origin, nor JSON without asking first. */
-static uint16_t judge(const struct th_config_mode *mode, const struct th_http_request *request)
+static OFF_THE_STACK uint16_t judge(const struct th_config_mode *mode,
+                                    const struct th_http_request *request)
 {
     struct th_span type = request->content_type, origin = request->origin;
 
@@ -144,8 +147,7 @@ static uint16_t judge(const struct th_config_mode *mode, const struct th_http_re
     return same_name(type, "application/json") ? 0 : 415;
 }
 
-static struct th_http_answer ask(struct th_config_mode *mode, const struct th_http_request *request,
-                                 uint32_t now_ms)
+static void ask(struct th_config_mode *mode, const struct th_http_request *request, uint32_t now_ms)
 {
     struct th_config_mode_arena *arena = mode->options.arena;
     struct th_requests *requests = mode->options.requests;
@@ -166,33 +168,36 @@ static struct th_http_answer ask(struct th_config_mode *mode, const struct th_ht
             answer.status = th_http_reason((uint16_t)code)[0] != '\0' ? (uint16_t)code : 500;
     }
     th_wipe(body, request->body.len); /* it may have held secrets */
-    return answer;
+    th_http_answer(&arena->http, &answer, now_ms);
+}
+
+static OFF_THE_STACK void refuse(struct th_config_mode *mode, uint16_t status, uint32_t now_ms)
+{
+    struct th_http_answer answer = plain(
+        status, status == 404 ? "There is POST /rpc, and nothing else.\n" : th_http_reason(status));
+
+    th_http_answer(&mode->options.arena->http, &answer, now_ms);
 }
 
 static void post(struct th_config_mode *mode, const struct th_http_request *request,
                  uint32_t now_ms)
 {
-    uint16_t status = judge(mode, request);
-    struct th_http_answer answer;
+    bool there = same_name(request->path, "/rpc") || begins(request->path, "/rpc/");
+    uint16_t status = there ? judge(mode, request) : 404;
 
-    if (!same_name(request->path, "/rpc") && !begins(request->path, "/rpc/"))
-        answer = plain(404, "There is POST /rpc, and nothing else.\n");
-    else if (status != 0)
-        answer = plain(status, th_http_reason(status));
+    if (status == 0)
+        ask(mode, request, now_ms);
     else
-        answer = ask(mode, request, now_ms);
-    th_http_answer(&mode->options.arena->http, &answer, now_ms);
+        refuse(mode, status, now_ms);
 }
 
 void config_mode_answer(struct th_config_mode *mode, const struct th_http_request *request,
                         uint32_t now_ms)
 {
-    if (request->method == TH_HTTP_GET || request->method == TH_HTTP_HEAD) {
+    if (request->method == TH_HTTP_GET || request->method == TH_HTTP_HEAD)
         get(mode, request, now_ms);
-    } else if (request->method == TH_HTTP_POST) {
+    else if (request->method == TH_HTTP_POST)
         post(mode, request, now_ms);
-    } else {
-        struct th_http_answer answer = plain(404, "There is POST /rpc, and nothing else.\n");
-        th_http_answer(&mode->options.arena->http, &answer, now_ms);
-    }
+    else
+        refuse(mode, 404, now_ms);
 }

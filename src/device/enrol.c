@@ -56,10 +56,17 @@ static OFF_THE_STACK enum th_error load_asking(const struct th_enrol *enrol, str
     return TH_OK;
 }
 
+static OFF_THE_STACK enum th_error ask_for_birth(const struct th_enrol *enrol, const char *name,
+                                                 uint8_t *into, size_t room, size_t *len)
+{
+    struct birth_name birth = birth_name(name);
+
+    return th_factory_csr(enrol->factory, enrol->crypto, th_span_str(birth.text), into, room, len);
+}
+
 static enum th_error put_requests(const struct th_enrol *enrol, const char *name, uint8_t *into,
                                   size_t room, size_t *len)
 {
-    struct birth_name birth = birth_name(name);
     size_t one, two, at = TH_ENROL_REQUEST_HEAD;
     enum th_error error = th_identity_next_csr(enrol->identity, enrol->crypto, into + at,
                                                room - at - TH_P256_SIGNATURE, &one);
@@ -67,8 +74,7 @@ static enum th_error put_requests(const struct th_enrol *enrol, const char *name
     if (error)
         return error;
     at += one;
-    error = th_factory_csr(enrol->factory, enrol->crypto, th_span_str(birth.text), into + at,
-                           room - at - TH_P256_SIGNATURE, &two);
+    error = ask_for_birth(enrol, name, into + at, room - at - TH_P256_SIGNATURE, &two);
     if (error)
         return error;
     enrol_put_le(into + REQUEST_CSR_LEN, one, 2);
@@ -77,10 +83,20 @@ static enum th_error put_requests(const struct th_enrol *enrol, const char *name
     return TH_OK;
 }
 
+static OFF_THE_STACK enum th_error sign_request(const struct th_enrol *enrol, uint8_t *into,
+                                                size_t *len)
+{
+    uint8_t digest[TH_SHA256_BYTES];
+
+    th_enrol_request_digest(enrol->crypto->ops->hashes->sha256, th_span_of(into, *len), digest);
+    enum th_error error = th_factory_sign(enrol->factory, enrol->crypto, digest, into + *len);
+    *len += TH_P256_SIGNATURE;
+    return error;
+}
+
 static enum th_error write_request(const struct th_enrol *enrol, const struct asking *asking,
                                    uint8_t *into, size_t room, size_t *len)
 {
-    uint8_t digest[TH_SHA256_BYTES];
     size_t product = strlen(enrol->product);
 
     memset(into, 0, TH_ENROL_REQUEST_HEAD);
@@ -89,12 +105,7 @@ static enum th_error write_request(const struct th_enrol *enrol, const struct as
     memcpy(into + REQUEST_NONCE, asking->nonce, sizeof asking->nonce);
     memcpy(into + REQUEST_PRODUCT, enrol->product, product);
     enum th_error error = put_requests(enrol, asking->name, into, room, len);
-    if (error)
-        return error;
-    th_enrol_request_digest(enrol->crypto->ops->hashes->sha256, th_span_of(into, *len), digest);
-    error = th_factory_sign(enrol->factory, enrol->crypto, digest, into + *len);
-    *len += TH_P256_SIGNATURE;
-    return error;
+    return error ? error : sign_request(enrol, into, len);
 }
 
 enum th_error th_enrol_request(const struct th_enrol *enrol, struct th_span name, uint8_t *into,

@@ -431,7 +431,6 @@ static void box_answer(struct turn *turn, const struct th_rpc_frame *frame, uint
 static void call(struct turn *turn)
 {
     struct th_local_session *session = turn->session;
-    struct th_rpc_frame frame;
     uint32_t number = take_number(turn, "n");
 
     if (!th_local_session_alive(session, turn->now.ms) ||
@@ -448,8 +447,9 @@ static void call(struct turn *turn)
         return;
     session->counter = number;
     session->used_ms = turn->now.ms;
-    th_rpc_read(plain, &frame);
-    box_answer(turn, &frame, number);
+    th_rpc_read(plain, &session->frame);
+    box_answer(turn, &session->frame, number);
+    th_wipe(&session->frame, sizeof session->frame);
     if (session->ending)
         th_local_session_end(session);
 }
