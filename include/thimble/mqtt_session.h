@@ -21,15 +21,21 @@ struct th_mqtt {
     bool session_over; /* the session of the last connection ended with it */
 
     uint8_t state, stream_state; /* what follows begins anew with each connection */
-    uint8_t todo;                /* bits: what is waiting to be sent */
     uint8_t awaited;             /* an answer is: the error that its absence is; TH_OK: none */
-    bool present;                /* the broker had a session */
-    bool resending;              /* the walk through the outbox repeats what was sent before */
-    bool repeat;                 /* the packet half sent gets DUP */
-    bool reauth;                 /* we began a re-authentication */
-    bool more;                   /* th_mqtt_next() has work before the stream has */
-    uint8_t owed, owed_reason;   /* first byte of the acknowledgement owed */
-    uint8_t rx_mode, rx_qos;
+    union {                      /* what is waiting to be sent */
+        struct {
+            bool connect, part; /* CONNECT; the rest of a packet that is half sent */
+            bool pump;          /* the outbox may hold something */
+            uint8_t owed;       /* first byte of an acknowledgement */
+        };
+        uint32_t any;
+    } todo;
+    bool present;   /* the broker had a session */
+    bool resending; /* the walk through the outbox repeats what was sent before */
+    bool repeat;    /* the packet half sent gets DUP */
+    bool reauth;    /* we began a re-authentication */
+    bool more;      /* th_mqtt_next() has work before the stream has */
+    uint8_t owed_reason, rx_mode, rx_qos;
 
     uint16_t inflight; /* PUBLISH above QoS 0 on this connection */
     uint16_t rx_id;    /* of the packet received last: what is owed is owed for that */

@@ -91,8 +91,8 @@ static enum th_error send(struct th_mqtt *mqtt, struct th_publish_out *out)
 /* Only where nothing goes before it, and there is room, with an alias too. */
 static bool keep(struct th_mqtt *mqtt, struct th_publish_out *out)
 {
-    if (mqtt->state != TH_MQTT_CONNECTED || (mqtt->todo & TH_TODO_PUMP) != 0 ||
-        out->publish->source != NULL || mqtt->inflight >= mqtt->limits.receive_maximum ||
+    if (mqtt->state != TH_MQTT_CONNECTED || mqtt->todo.pump || out->publish->source != NULL ||
+        mqtt->inflight >= mqtt->limits.receive_maximum ||
         th_mqtt_make_room(mqtt, out->total + 3) != TH_OK ||
         !th_mqtt_store(mqtt, out, TH_OUTBOX_PUBLISHED))
         return false;

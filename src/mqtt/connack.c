@@ -57,7 +57,7 @@ unsigned th_mqtt_on_connack(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     /* 5.0 has judged the code with the rest. */
     if (TH_RULE(connack_refusal_closes, (uint8_t)mqtt->rx_id != 0))
         return refused((uint8_t)mqtt->rx_id, event);
-    if ((mqtt->todo & TH_TODO_CONNECT) != 0)
+    if (mqtt->todo.connect)
         return TH_PROTOCOL_ERROR;
     mqtt->session_over = TH_VALUE(session_expiry_replaced, mqtt->limits.session_expiry_s,
                                   mqtt->config->session_expiry_s) == 0;

@@ -25,9 +25,9 @@ static void write_connect(struct th_writer *writer, const struct th_mqtt *mqtt,
         fields->write(writer, mqtt);
 }
 
-struct th_body th_mqtt_connect_body(const struct th_mqtt_config *config)
+void th_mqtt_connect_body(const struct th_mqtt_config *config, struct th_body *out)
 {
-    return (struct th_body){.write = write_connect,
+    *out = (struct th_body){.write = write_connect,
                             .properties = config->properties,
                             .property_count = config->property_count,
                             .first = TH_CONNECT};
@@ -60,7 +60,8 @@ enum th_error th_mqtt_init(struct th_mqtt *mqtt, const struct th_mqtt_config *co
     if (config->version == NULL || config->rx == NULL || config->rx_room < 64 ||
         config->rx_room > UINT32_MAX || !all_linked(config))
         return TH_ERR_CONFIG;
-    const struct th_body body = th_mqtt_connect_body(config);
+    struct th_body body;
+    th_mqtt_connect_body(config, &body);
     if (!client_id_valid(mqtt) || (config->fields != NULL && !config->fields->valid(mqtt)))
         return TH_ERR_INVALID;
     return th_mqtt_check(mqtt, &body);

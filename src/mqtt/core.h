@@ -32,13 +32,6 @@ enum th_packet {
 
 #define TH_REMAINING_MAX (TH_MQTT_PACKET_MAX - 5u)
 
-enum { /* th_mqtt.todo */
-       TH_TODO_CONNECT = 1,
-       TH_TODO_PART = 2, /* a packet is half sent */
-       TH_TODO_OWED = 4, /* an acknowledgement */
-       TH_TODO_PUMP = 8  /* the outbox holds something to send */
-};
-
 /* A call to th_mqtt_next() lets the stream work at most so often; then the caller has its turn. */
 #define TH_SERVICES_MAX 16
 
@@ -237,7 +230,7 @@ uint16_t th_mqtt_new_id(struct th_mqtt *mqtt);
 /* ---- connect.c ---- */
 
 /* CONNECT as this configuration has it. */
-struct th_body th_mqtt_connect_body(const struct th_mqtt_config *config);
+void th_mqtt_connect_body(const struct th_mqtt_config *config, struct th_body *out);
 
 /* ---- connack.c ---- */
 

@@ -60,12 +60,12 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
         mqtt->stream_state == TH_STREAM_OPEN)
         return TH_ERR_AGAIN;
     /* The application is done with what it was shown last. */
-    if ((mqtt->todo & (TH_TODO_OWED | TH_TODO_PART)) == TH_TODO_OWED && !th_mqtt_send_owed(mqtt))
+    if (mqtt->todo.owed != 0 && !mqtt->todo.part && !th_mqtt_send_owed(mqtt))
         return TH_ERR_AGAIN;
     enum th_error error = th_mqtt_send(mqtt, &body);
     if (error != TH_OK)
         return error;
-    mqtt->todo = 0;
+    mqtt->todo.any = 0;
     if (TH_WRONG(session_stored, true))
         mqtt->config->outbox.ops->inbound_clear(mqtt->config->outbox.ctx);
     mqtt->state = TH_VALUE(disconnect_last, TH_MQTT_CLOSING, TH_MQTT_CONNECTED);

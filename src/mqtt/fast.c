@@ -109,8 +109,7 @@ bool th_mqtt_fast_publish(struct th_mqtt *mqtt, const struct th_mqtt_publish *pu
     size_t topic_len = publish->topic.len, payload_len = publish->payload.len;
     if (mqtt->state != TH_MQTT_CONNECTED || publish->source != NULL || publish->alias != 0 ||
         publish->property_count != 0 || qos > mqtt->limits.maximum_qos || publish->retain ||
-        (mqtt->todo & (TH_TODO_PART | TH_TODO_PUMP)) != 0 || topic_len > 0x1000 ||
-        payload_len > 0x2000)
+        mqtt->todo.part || mqtt->todo.pump || topic_len > 0x1000 || payload_len > 0x2000)
         return false;
     bool v5 = config->version->level == 5;
     size_t remaining = 2 + topic_len + payload_len + (qos > 0 ? 2 : 0) + v5;
@@ -158,10 +157,9 @@ static inline bool take_publish(struct th_mqtt *mqtt, uint8_t first, struct th_s
         if (id == 0 || mqtt->inbound >= mqtt->inbound_maximum)
             return false;
         mqtt->inbound++;
-        mqtt->owed = TH_PUBACK;
+        mqtt->todo.owed = TH_PUBACK;
         mqtt->rx_id = id;
         mqtt->owed_reason = 0;
-        mqtt->todo |= TH_TODO_OWED;
     }
     head += v5;
     event->kind = TH_MQTT_EVENT_MESSAGE;
@@ -215,12 +213,13 @@ static inline bool take_ack(struct th_mqtt *mqtt, uint8_t first, const uint8_t *
 /* The acknowledgement owed, before anything else is taken; false when more than that is to do. */
 static inline bool settle(struct th_mqtt *mqtt)
 {
-    if (mqtt->todo == 0)
+    if (mqtt->todo.any == 0)
         return true;
-    if (mqtt->todo != TH_TODO_OWED || mqtt->owed != TH_PUBACK || th_mqtt_room(mqtt) < 4)
+    if (mqtt->todo.connect || mqtt->todo.part || mqtt->todo.pump || mqtt->todo.owed != TH_PUBACK ||
+        th_mqtt_room(mqtt) < 4)
         return false;
     put_ack(mqtt, TH_PUBACK, mqtt->rx_id);
-    mqtt->todo = 0;
+    mqtt->todo.any = 0;
     mqtt->inbound_acked += mqtt->inbound_acked < mqtt->inbound;
     return true;
 }

@@ -110,13 +110,13 @@ static void offer(struct th_publish_out *out)
 
 static enum th_error begin_sending(struct th_mqtt *mqtt, const struct th_publish_out *out)
 {
-    if ((mqtt->todo & TH_TODO_PART) != 0)
+    if (mqtt->todo.part)
         return TH_ERR_AGAIN;
     mqtt->out_publish = out->publish;
     mqtt->out_id = 0;
     mqtt->out_at = 0;
     mqtt->out_head = out->total - out->later;
-    mqtt->todo |= TH_TODO_PART;
+    mqtt->todo.part = true;
     return TH_OK;
 }
 
@@ -151,7 +151,7 @@ static unsigned send_large(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         if (step != TH_STEP_ON)
             return step == TH_STEP_WAIT ? TH_STEP_ON : step;
     }
-    mqtt->todo &= (uint8_t)~TH_TODO_PART;
+    mqtt->todo.part = false;
     if (mqtt->out_id != 0)
         return TH_STEP_ON;
     event->kind = TH_MQTT_EVENT_SENT;

@@ -87,7 +87,7 @@ static enum th_error publish_kept(struct th_mqtt *mqtt, struct th_publish_out *o
         return TH_ERR_OUTBOX_FULL;
     if (id != NULL)
         *id = out->body.id;
-    if (!left && mqtt->state == TH_MQTT_CONNECTED && (mqtt->todo & TH_TODO_PUMP) == 0)
+    if (!left && mqtt->state == TH_MQTT_CONNECTED && !mqtt->todo.pump)
         th_mqtt_pump(mqtt);
     return TH_OK;
 }

@@ -48,12 +48,11 @@ bool th_mqtt_inbound_known(const struct th_mqtt *mqtt)
 /* An acknowledgement of the packet received last. */
 static unsigned owe(struct th_mqtt *mqtt, uint8_t first, uint8_t reason)
 {
-    mqtt->owed = first;
+    mqtt->todo.owed = first;
     mqtt->owed_reason = reason;
     if (TH_WRONG(puback_order, first == TH_PUBACK) || TH_WRONG(pubrec_order, first == TH_PUBREC) ||
         TH_WRONG(pubrel_order, first == TH_PUBREL))
         mqtt->rx_id ^= 1;
-    mqtt->todo |= TH_TODO_OWED;
     return TH_STEP_ON;
 }
 
@@ -129,7 +128,7 @@ static unsigned on_answer(struct th_mqtt *mqtt, uint8_t first, struct th_mqtt_ev
         return TH_STEP_ON;
     if (TH_RULE(ack_other_qos, entry->qos != (first == TH_PUBACK ? 1 : 2)) ||
         TH_RULE(ack_out_of_turn, first == TH_PUBCOMP && entry->state != TH_OUTBOX_RELEASED) ||
-        ((mqtt->todo & TH_TODO_PART) != 0 && mqtt->out_id == mqtt->rx_id))
+        (mqtt->todo.part && mqtt->out_id == mqtt->rx_id))
         return TH_PROTOCOL_ERROR;
     if (received)
         return on_pubrec(mqtt, entry->state);

@@ -47,7 +47,7 @@ enum th_error th_mqtt_measure(const struct th_mqtt *mqtt, const struct th_body *
 
 enum th_error th_mqtt_make_room(struct th_mqtt *mqtt, uint32_t len)
 {
-    if ((mqtt->todo & TH_TODO_PART) != 0)
+    if (mqtt->todo.part)
         return TH_ERR_AGAIN;
     /* The stream may work only while it shows nothing of which an event told: that may be what is
      * being published. Small machines move what they show into config->rx. */
@@ -81,9 +81,10 @@ enum th_error th_mqtt_send(struct th_mqtt *mqtt, const struct th_body *body)
 /* CONNECT may be larger than the stream's room: it leaves window by window. */
 static unsigned send_connect(struct th_mqtt *mqtt)
 {
-    const struct th_body body = th_mqtt_connect_body(mqtt->config);
+    struct th_body body;
+    th_mqtt_connect_body(mqtt->config, &body);
     if (th_mqtt_put(mqtt, &body, &mqtt->out_at) <= mqtt->out_at)
-        mqtt->todo &= (uint8_t)~TH_TODO_CONNECT;
+        mqtt->todo.connect = false;
     return TH_STEP_ON;
 }
 
@@ -106,13 +107,13 @@ static bool send_ack(struct th_mqtt *mqtt, uint8_t first, uint16_t id, uint8_t r
 
 bool th_mqtt_send_owed(struct th_mqtt *mqtt)
 {
-    if (!send_ack(mqtt, mqtt->owed, TH_VALUE(ack_same_id, mqtt->rx_id, mqtt->rx_id + 1),
+    uint8_t owed = mqtt->todo.owed;
+    if (!send_ack(mqtt, owed, TH_VALUE(ack_same_id, mqtt->rx_id, mqtt->rx_id + 1),
                   mqtt->owed_reason))
         return false;
-    mqtt->todo &= (uint8_t)~TH_TODO_OWED;
+    mqtt->todo.owed = 0;
     /* PUBACK and PUBCOMP give back the broker's quota, but not before they have left. */
-    if ((mqtt->owed == TH_PUBACK || mqtt->owed == TH_PUBCOMP) &&
-        mqtt->inbound_acked < mqtt->inbound)
+    if ((owed == TH_PUBACK || owed == TH_PUBCOMP) && mqtt->inbound_acked < mqtt->inbound)
         mqtt->inbound_acked++;
     return true;
 }
@@ -143,7 +144,7 @@ static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     }
     if (mqtt->out_publish != NULL)
         return mqtt->config->large->send(mqtt, event);
-    mqtt->todo &= (uint8_t)~TH_TODO_PART;
+    mqtt->todo.part = false;
     return TH_STEP_ON;
 }
 
@@ -151,7 +152,7 @@ static unsigned send_part(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 
 void th_mqtt_pump(struct th_mqtt *mqtt)
 {
-    mqtt->todo |= TH_TODO_PUMP;
+    mqtt->todo.pump = true;
     mqtt->more = true;
     mqtt->cursor = 0;
 }
@@ -186,7 +187,7 @@ static unsigned send_record(struct th_mqtt *mqtt, const struct th_outbox_entry *
         !outbox->ops->set_state(outbox->ctx, entry->id, TH_OUTBOX_PUBLISHED))
         return TH_BROKEN(TH_ERR_MQTT_STORE);
     mqtt->inflight++;
-    mqtt->todo |= TH_TODO_PART;
+    mqtt->todo.part = true;
     return send_part(mqtt, event);
 }
 
@@ -199,7 +200,7 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     uint32_t before = mqtt->cursor;
     bool resending = mqtt->resending;
     if (!outbox->ops->next(outbox->ctx, &mqtt->cursor, &entry)) {
-        mqtt->todo &= (uint8_t)~TH_TODO_PUMP;
+        mqtt->todo.pump = false;
         mqtt->resending = false;
         return TH_STEP_ON;
     }
@@ -231,9 +232,9 @@ static unsigned pump(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 
 unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
-    if ((mqtt->todo & TH_TODO_CONNECT) != 0)
+    if (mqtt->todo.connect)
         return send_connect(mqtt);
-    if ((mqtt->todo & TH_TODO_PART) != 0) {
+    if (mqtt->todo.part) {
         unsigned step = send_part(mqtt, event);
         if (step != TH_STEP_ON)
             return step;
@@ -241,14 +242,13 @@ unsigned th_mqtt_send_step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
     /* While an acknowledgement is owed nothing more is received: the broker waits with us. Once the
      * stream has ended it is owed no more, so that all that arrived before is still shown; the
      * broker asks again on the next connection. */
-    if ((mqtt->todo & TH_TODO_OWED) != 0 &&
-        ((mqtt->todo & TH_TODO_PART) != 0 || !th_mqtt_send_owed(mqtt))) {
+    if (mqtt->todo.owed != 0 && (mqtt->todo.part || !th_mqtt_send_owed(mqtt))) {
         if (mqtt->stream_state <= TH_STREAM_OPEN)
             return TH_STEP_WAIT;
-        mqtt->todo &= (uint8_t)~TH_TODO_OWED;
+        mqtt->todo.owed = 0;
     }
     unsigned step = TH_STEP_ON;
-    while (step == TH_STEP_ON && (mqtt->todo & (TH_TODO_PUMP | TH_TODO_PART)) == TH_TODO_PUMP)
+    while (step == TH_STEP_ON && mqtt->todo.pump && !mqtt->todo.part)
         step = pump(mqtt, event);
     return step == TH_STEP_WAIT ? TH_STEP_ON : step;
 }

@@ -51,7 +51,7 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
     mqtt->stream = stream;
     mqtt->now_ms = mqtt->sent_ms = mqtt->heard_ms = mqtt->since_ms = now_ms;
     mqtt->state = TH_MQTT_CONNECTING;
-    mqtt->todo = TH_TODO_CONNECT;
+    mqtt->todo.connect = true;
     mqtt->awaited = TH_ERR_CONNACK_TIMEOUT;
     mqtt->more = true;
     mqtt->inbound_largest = UINT32_MAX;
@@ -76,7 +76,7 @@ enum th_error th_mqtt_connect(struct th_mqtt *mqtt, struct th_stream stream, uin
 void th_mqtt_abandon(struct th_mqtt *mqtt)
 {
     mqtt->state = TH_MQTT_IDLE;
-    mqtt->todo = 0;
+    mqtt->todo.any = 0;
     mqtt->limits.maximum_packet_size = TH_MQTT_PACKET_MAX;
 }
 
@@ -114,7 +114,7 @@ static uint8_t next_due(const struct th_mqtt *mqtt, uint32_t *due)
             from_ms = mqtt->heard_ms;
     } else if (wait_ms == 0) {
         late = NEVER;
-    } else if (th_mqtt_room(mqtt) < 2 || (mqtt->todo & TH_TODO_PART) != 0) {
+    } else if (th_mqtt_room(mqtt) < 2 || mqtt->todo.part) {
         /* A connection that takes nothing more is given up. */
         late = TH_ERR_KEEP_ALIVE_WRITE;
         wait_ms += answer_ms;
@@ -197,7 +197,7 @@ static bool end_of_stream(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 static unsigned step(struct th_mqtt *mqtt, struct th_mqtt_event *event)
 {
     unsigned step = TH_STEP_ON;
-    if (mqtt->todo != 0)
+    if (mqtt->todo.any != 0)
         step = th_mqtt_send_step(mqtt, event);
     return step == TH_STEP_ON ? th_mqtt_receive(mqtt, event) : step;
 }
@@ -226,7 +226,7 @@ bool th_mqtt_next_any(struct th_mqtt *mqtt, struct th_mqtt_event *event)
         bool ended = mqtt->stream_state > TH_STREAM_OPEN;
         /* Bytes that lie unread because an answer finds no room are no reason to go on: only the
          * peer can change that. */
-        bool freed = mqtt->todo != 0 && th_mqtt_room(mqtt) > room;
+        bool freed = mqtt->todo.any != 0 && th_mqtt_room(mqtt) > room;
         if (left <= unread && !(ended ? left > 0 : freed))
             return ended && end_of_stream(mqtt, event);
     }

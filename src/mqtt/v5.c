@@ -416,7 +416,7 @@ static void farewell(struct th_mqtt *mqtt, struct th_failure *failure)
     if (reason == 0)
         return;
     failure->reason_code = reason;
-    if (mqtt->state == TH_MQTT_CLOSING || (mqtt->todo & (TH_TODO_PART | TH_TODO_CONNECT)) != 0 ||
+    if (mqtt->state == TH_MQTT_CLOSING || mqtt->todo.part || mqtt->todo.connect ||
         th_mqtt_room(mqtt) < 3)
         return;
     *mqtt->tx_at++ = TH_DISCONNECT;
