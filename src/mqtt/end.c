@@ -56,7 +56,7 @@ enum th_error th_mqtt_disconnect(struct th_mqtt *mqtt, uint8_t reason_code,
             return TH_ERR_INVALID;
     }
     /* What was published before leaves before, as far as the broker takes it. */
-    if ((mqtt->todo & TH_TODO_PUMP) != 0 && mqtt->inflight < mqtt->limits.receive_maximum &&
+    if (mqtt->todo.pump && mqtt->inflight < mqtt->limits.receive_maximum &&
         mqtt->stream_state == TH_STREAM_OPEN)
         return TH_ERR_AGAIN;
     /* The application is done with what it was shown last. */
