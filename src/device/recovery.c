@@ -15,7 +15,7 @@
 #define CSR_AT    (TH_SETTINGS_MAX - TH_CSR_MAX)
 #define QUOTED_AT (CSR_AT - (TH_CSR_MAX + 2) / 3 * 4 - 1)
 
-enum step { STEP_CHECK = 1, STEP_RENEW };
+enum step { STEP_CHECK = 1, STEP_KEY, STEP_RENEW };
 
 static struct th_recovery *of(struct th_device *device)
 {
@@ -277,7 +277,7 @@ static bool give_up_trial(struct th_device *device, uint32_t now_ms)
 
 /* The next key, a certificate over which may have been asked for before a cut: the same key gets
  * the same certificate. */
-static void renew(struct th_device *device, uint32_t now_ms)
+static OFF_THE_STACK void renew(struct th_device *device, uint32_t now_ms)
 {
     struct th_identity_report report;
     uint8_t *csr = device->config->work + CSR_AT;
@@ -346,6 +346,14 @@ static void on_valid(struct th_device *device, uint32_t now_ms)
     leave(device, "the agent says that our certificate is valid: the broker is at fault", now_ms);
 }
 
+/* Keys are made in the next step of the device: on the way of an event there is too much stack. */
+static void want_key(struct th_recovery *recovery, uint32_t now_ms)
+{
+    recovery->step = STEP_KEY;
+    recovery->id = 0;
+    recovery->until_ms = now_ms;
+}
+
 static bool has_nonce(const struct th_recovery *recovery, struct th_json answer)
 {
     char given[HEX], nonce[HEX];
@@ -355,8 +363,8 @@ static bool has_nonce(const struct th_recovery *recovery, struct th_json answer)
            strcmp(given, nonce) == 0;
 }
 
-static void on_message(struct th_device *device, const struct th_mqtt_message *message,
-                       uint32_t now_ms)
+static OFF_THE_STACK void on_message(struct th_device *device,
+                                     const struct th_mqtt_message *message, uint32_t now_ms)
 {
     struct th_recovery *recovery = of(device);
     struct th_json frame;
@@ -377,7 +385,7 @@ static void on_message(struct th_device *device, const struct th_mqtt_message *m
     else if (recovery->step == STEP_CHECK && valid == TH_JSON_TRUE)
         on_valid(device, now_ms);
     else if (recovery->step == STEP_CHECK && valid == TH_JSON_FALSE)
-        renew(device, now_ms);
+        want_key(recovery, now_ms);
     else if (recovery->step != STEP_RENEW || !take_piece(device, result, now_ms))
         leave(device, "the agent's answer is none", now_ms);
 }
@@ -400,9 +408,13 @@ static void event(struct th_device *device, const struct th_mqtt_event *event, u
 
 static void step(struct th_device *device, uint32_t now_ms)
 {
-    if (of(device)->step && th_link_state(&device->link) == TH_LINK_UP &&
-        th_link_listener(&device->link) == TH_LINK_RECOVERY &&
-        th_time_reached(now_ms, of(device)->until_ms))
+    if (of(device)->step == 0 || th_link_state(&device->link) != TH_LINK_UP ||
+        th_link_listener(&device->link) != TH_LINK_RECOVERY ||
+        !th_time_reached(now_ms, of(device)->until_ms))
+        return;
+    if (of(device)->step == STEP_KEY)
+        renew(device, now_ms);
+    else
         leave(device, "the agent does not answer", now_ms);
 }
 

@@ -49,7 +49,7 @@ static unsigned writes_of_an_outage(void)
 static void an_expired_list_sends_no_fleet_into_renewal(void **state)
 {
     const char *mode = getenv("THIMBLE_TEST_MODE");
-    unsigned devices = mode && strcmp(mode, "full") == 0 ? 1000 : 50;
+    unsigned devices = mode && strcmp(mode, "full") == 0 ? 1000 : 20;
     unsigned renewals = 0, checks = 0, back = 0, most = 0, most_writes = 0;
 
     (void)state;
