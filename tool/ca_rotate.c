@@ -24,6 +24,7 @@
 #include "mosquitto.h"
 #include "options.h"
 #include "term.h"
+#include "trust_held.h"
 
 struct rotate {
     const char *dir;
@@ -77,6 +78,11 @@ static bool file_has(const char *path, X509 *wanted)
 static bool is_ready(struct census *census, const struct registry_principal *row)
 {
     struct home *home = &census->rotate->home;
+    struct path key = path_of("%s/devices/%s/device.key", home->dir, row->name);
+    bool own = strcmp(row->kind, "device") == 0 && !files_exist(key.text);
+    /* What made its own key trusts by signed bundles alone; others by a file that is copied. */
+    if (census->rotate->which == REGISTRY_SERVER && own)
+        return trust_held_has(home, row->name, census->wanted->certificate);
     if (census->rotate->which == REGISTRY_SERVER)
         return file_has(path_of("%s/%ss/%s/ca.crt", home->dir, row->kind, row->name).text,
                         census->wanted->certificate);
@@ -118,7 +124,8 @@ static void count_all(struct census *census)
 
 static const char *how_to_move(enum registry_authority which)
 {
-    return which == REGISTRY_SERVER ? "give each its new ca.crt, or a trust bundle"
+    return which == REGISTRY_SERVER ? "thimble trust sign, and thimble trust push NAME FILE to "
+                                      "devices; others are given their new ca.crt"
                                     : "thimble device enrol NAME --replace, thimble user add NAME "
                                       "--replace";
 }

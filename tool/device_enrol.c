@@ -16,6 +16,7 @@
 #include "mosquitto.h"
 #include "options.h"
 #include "term.h"
+#include "trust_held.h"
 
 static void show_enrolled(struct home *home, const struct client *client)
 {
@@ -99,6 +100,8 @@ int enrol_answer(struct home *home, const char *name, const struct enrol_order *
     out->again = code == EXIT_OK && client.again && enrol_bundle_answers(out->path.text, &request);
     if (code == EXIT_OK && !out->again)
         code = enrol_bundle_write(home, &request, &trust, out->path.text);
+    if (code == EXIT_OK && !out->again)
+        code = trust_held_keep(home, out->name, trust.at, trust.len);
     enrol_request_free(&request);
     return code;
 }

@@ -13,11 +13,13 @@
 #include <thimble/time.h>
 
 #include "exits.h"
+#include "home.h"
 #include "json.h"
 #include "peer.h"
 #include "requester.h"
 #include "term.h"
 #include "trust_bundle.h"
+#include "trust_held.h"
 #include "trust_push.h"
 
 #define PIECE   189 /* bytes: 252 characters of base64, and a TEXT has at most 255 */
@@ -113,9 +115,18 @@ static void piece_taken(struct push *push, struct th_json result)
     push->until_ms = th_linux_now(&push->loop) + (uint32_t)push->wait_s * 1000;
 }
 
+/* For `ca rotate --plan`, where this is the directory the device was enrolled from. */
+static void keep_copy(const struct push *push)
+{
+    struct home home;
+    if (home_exists(push->flags.dir) && home_find(&home, push->flags.dir) == EXIT_OK)
+        trust_held_keep(&home, push->device, push->bundle.at, push->bundle.len);
+}
+
 static void kept(struct push *push)
 {
     push->code = EXIT_OK;
+    keep_copy(push);
     if (term.json) {
         struct json json = json_begin(stdout);
         json_text(&json, "device", push->device);

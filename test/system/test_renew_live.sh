@@ -21,6 +21,7 @@ issued() { sql "select count(*) from certificate where kind = 'ldevid' and commo
 
 check "a broker with its authorities" set_the_stage
 check "and the agent's user" "$thimble" user add agent
+check "and an admin" "$thimble" user add ada --role admin
 # Enrolled through files, as a production run does it: keys are made on each device.
 mkdir "$scratch/run"
 enrol_many() { # NAME...
@@ -41,7 +42,7 @@ check "it connects" says lamp 'the new settings passed the trial' 20
 [ "$failures" = 0 ] || finish
 
 # ---- at will ----
-check "it renews when it is told to" sh -c "$thimble device renew lamp >$scratch/renew.out"
+check "it renews when it is told to" sh -c "$thimble device renew --as olga lamp >$scratch/renew.out"
 check "the new serial and its end are shown" grep -qE '^lamp +renewed +[0-9a-f]{32}, until 20' "$scratch/renew.out"
 check "the serial is the device's own" grep -q "$(certificate lamp)" "$scratch/renew.out"
 check "and the registry's" grep -q "$(sql "select serial from certificate where common_name = 'lamp' order by issued_s desc, rowid desc limit 1")" "$scratch/renew.out"
@@ -55,15 +56,15 @@ other_serial() { local now; now=$(certificate lamp) && [ -n "$now" ] && [ "$now"
 check "and uses the new one" wait_for 20 other_serial
 end_agent
 start_agent
-check "from now on they live for half a year" "$thimble" device renew lamp
+check "from now on they live for half a year" "$thimble" device renew --as olga lamp
 end_agent
-check "without an agent there is no end of it" sh -c "$thimble device renew lamp -W 4; [ \$? = 8 ]"
+check "without an agent there is no end of it" sh -c "$thimble device renew --as olga lamp -W 4; [ \$? = 8 ]"
 check "and the device keeps asking" sh -c "$thimble call --as olga lamp Cert.Get | grep -q '\"state\":\"asking\"'"
 start_agent
-check "with one it goes on" "$thimble" device renew lamp
+check "with one it goes on" "$thimble" device renew --as olga lamp
 end_device TERM
-check "who is away is told" refused 27 "none of them is connected" "$thimble" device renew lamp
-check "nobody to renew is an error" refused 2 "needs a name" "$thimble" device renew
+check "who is away is told" refused 27 "none of them is connected" "$thimble" device renew --as olga lamp
+check "nobody to renew is an error" refused 2 "needs a name" "$thimble" device renew --as olga
 
 # ---- killed at any moment ----
 RANDOM=11
@@ -78,7 +79,7 @@ for i in $(seq $count); do
 done
 run_device lamp "$scratch/lamp.flash"
 check "killed $count times in a renewal, it connects" says lamp '^connected' 60
-check "and renews" "$thimble" device renew lamp
+check "and renews" "$thimble" device renew --as olga lamp
 end_device TERM
 
 # ---- a fleet, in waves, while the broker restarts ----
@@ -96,7 +97,7 @@ for name in "${names[@]}"; do
 done
 all_say() { local name; for name in "${names[@]}"; do grep -q "$1" "$scratch/$name.out" || return 1; done; }
 check "they connect" wait_for 120 all_say 'the new settings passed the trial'
-"$thimble" device renew "${names[@]}" --waves 2 --pause 1 -W 180 --json >"$scratch/fleet.json" 2>"$scratch/fleet.err" &
+"$thimble" device renew --as olga "${names[@]}" --waves 2 --pause 1 -W 180 --json >"$scratch/fleet.json" 2>"$scratch/fleet.err" &
 renewing=$!
 children+=("$renewing")
 for i in 1 2 3; do
@@ -119,12 +120,24 @@ check "each by a trial of its own (I11)" test "$(kept)" = "$fleet"
 
 # ---- a wave that fails is the last ----
 sql "update principal set state = 'revoked' where name = 'd1'"
-"$thimble" device renew "${names[@]}" --waves 4 --pause 0 -W 30 --json >"$scratch/waves.json" 2>/dev/null
+"$thimble" device renew --as olga "${names[@]}" --waves 4 --pause 0 -W 30 --json >"$scratch/waves.json" 2>/dev/null
 check "a wave in which one is refused is the last" test $? = 8
 check "the others are not begun" json "$scratch/waves.json" "json_extract(d, '\$.waves') = 1 and
     (select count(*) from json_each(d, '\$.devices') where json_extract(value, '\$.result') = 'not begun') = $((fleet - (fleet + 3) / 4))"
 check "the reason is the agent's" json "$scratch/waves.json" "d like '%refuses a new certificate%'"
 check "the agent's log has the line" grep -q 'Cert.Renew d1: refused (403): the device is revoked' "$agent_out"
+
+# ---- a new server CA: who would be locked out (I6) ----
+check "a next server CA is made" "$thimble" ca rotate server
+plan_says() { "$thimble" ca rotate server --plan >"$scratch/plan"; grep -qE "^ *$1 +device +$2" "$scratch/plan" || { cat "$scratch/plan"; return 1; }; }
+check "no device has it yet" plan_says d2 "not yet"
+check "the switch is refused, and what to do is said" refused 3 "would not know the broker any more" "$thimble" ca rotate server --switch
+check "a bundle with both anchors is signed" "$thimble" trust sign -o "$scratch/both.bundle"
+check "a device gets it, and keeps it" "$thimble" trust push --as ada d2 "$scratch/both.bundle"
+check "it has both" sh -c "$thimble call --as olga d2 Trust.Get | grep -qE '\"anchors\":\[\"[0-9a-f]{64}\",\"[0-9a-f]{64}\"\]'"
+check "it is ready then" plan_says d2 ready
+check "the others are not" plan_says d3 "not yet"
+check "and the switch is still refused" refused 3 "would not know the broker any more" "$thimble" ca rotate server --switch
 for pid in "${fleet_pids[@]}"; do kill "$pid"; wait "$pid" 2>/dev/null; done
 end_agent
 finish
