@@ -358,6 +358,7 @@ enum evict_result evict_fresh(struct evict *evict)
         evict_call_connect(evict, &call, EVICT_ANSWER_MS);
         result = judge_refusal(evict, &call);
         evict_call_close(&call);
+        evict->tried++;
     }
     return result;
 }

@@ -42,6 +42,7 @@ struct evict {
     size_t early_count;
     bool unheeded; /* a WebSocket listener that lets in what is revoked */
     unsigned cleared;
+    unsigned tried;  /* listeners that its own certificate was tried on */
     char found[200]; /* why a step has failed */
 };
 

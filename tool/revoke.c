@@ -281,7 +281,9 @@ static void tell_cleared(struct revoke *revoke)
     char text[32];
     snprintf(text, sizeof text, "%u", revoke->evict.cleared);
     if (revoke->evict.cleared)
-        told(revoke, text, " retained messages are cleared");
+        told(revoke, text,
+             revoke->evict.cleared == 1 ? " retained message is cleared"
+                                        : " retained messages are cleared");
     else
         told(revoke, "nothing of it is retained", "");
 }
@@ -297,8 +299,10 @@ static enum evict_result check(struct revoke *revoke)
     if (result != EVICT_DONE)
         return result;
     told(revoke, "checked: ",
-         evict->papers.own.name[0] ? "its own certificate is refused by every listener"
-                                   : "what the list revokes is refused; its key is not here");
+         evict->tried ? "its own certificate is refused by every listener"
+         : mosquitto_one_way(&revoke->home)
+             ? "the broker knows no password of it any more"
+             : "what the list revokes is refused; its key is not here");
     result = evict_resumed(evict);
     if (result == EVICT_DONE)
         told(revoke, "checked: ",

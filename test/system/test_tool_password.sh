@@ -87,7 +87,7 @@ check "its new one opens" env PW=vera bash -c "$(declare -f pub); scratch=$scrat
 check "a password taken away opens nothing" sh -c "$thimble broker password lamp --remove"
 check "from then on" env PW=vera bash -c "$(declare -f pub refused); scratch=$scratch thimble=$thimble
     PW=vera refused 17 '' pub lamp lamp/status gone"
-"$thimble" user revoke vera >/dev/null
+check "a user is locked out where passwords let in (I8)" sh -c "$thimble user revoke vera | grep -q 'vera is locked out'"
 check "who is revoked has none either" not grep -q ^vera: "$home/broker/passwords"
 check "and gets none" refused 3 "is revoked" "$thimble" broker password vera
 before=$(sha256sum "$home/broker/passwords")
