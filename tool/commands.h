@@ -17,6 +17,7 @@ int device_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 int trust_main(int argc, char **argv);
 int flash_main(int argc, char **argv);
+int label_main(int argc, char **argv);
 int call_main(int argc, char **argv);
 int config_main(int argc, char **argv);
 int zone_main(int argc, char **argv);

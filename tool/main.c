@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"user", user_main, "people and programs: add, list"},
     {"trust", trust_main, "what devices trust, signed: keygen, sign, show, push"},
     {"flash", flash_main, "looks into the flash of a device: inspect"},
+    {"label", label_main, "what stands on a device: its set-up code, and a QR code"},
     {"call", call_main, "asks a device for something"},
     {"config", config_main, "a device's settings: get, set on trial, compare"},
     {"zone", zone_main, "switches a device's zones, and shows them"},

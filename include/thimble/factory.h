@@ -51,6 +51,10 @@ bool th_setup_code_parse(struct th_span typed, char code[TH_SETUP_CODE + 1]);
 /* Grouped by four, for people. */
 void th_setup_code_show(const char code[TH_SETUP_CODE + 1], char shown[TH_SETUP_CODE_SHOWN + 1]);
 
+/* The WPA2 pass-phrase of its access point, 16 characters. False as th_hkdf(). */
+bool th_setup_code_wifi(const struct th_crypto *crypto, const char code[TH_SETUP_CODE + 1],
+                        char pass[TH_SETUP_CODE + 1]);
+
 /* ---- IDevID ---- */
 
 bool th_factory_has_key(const struct th_factory *factory);

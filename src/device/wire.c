@@ -364,18 +364,11 @@ static void fixed_part(struct th_device *device, const char *name, uint8_t into[
 
 static void ap_key(struct th_device *device, char pass[TH_WIFI_PASS_MAX + 1])
 {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     char code[TH_SETUP_CODE + 1];
-    uint8_t key[16];
 
-    if (!device->factory.log.flash || !th_factory_code(&device->factory, code) ||
-        !th_hkdf(device->config->crypto, th_span_of(NULL, 0), th_span_str(code),
-                 TH_SPAN("thimble wpa2 1"), key, sizeof key))
-        return;
-    for (size_t i = 0; i < sizeof key; i++)
-        pass[i] = digits[key[i] & 31];
+    if (device->factory.log.flash && th_factory_code(&device->factory, code))
+        th_setup_code_wifi(device->config->crypto, code, pass);
     th_wipe(code, sizeof code);
-    th_wipe(key, sizeof key);
 }
 
 /* Without a set-up code there is no key for the access point, and so no access point. */

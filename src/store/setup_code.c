@@ -80,3 +80,17 @@ enum th_error th_factory_code_make(struct th_factory *factory, const struct th_b
         th_wipe(code, TH_SETUP_CODE + 1);
     return error;
 }
+
+bool th_setup_code_wifi(const struct th_crypto *crypto, const char code[TH_SETUP_CODE + 1],
+                        char pass[TH_SETUP_CODE + 1])
+{
+    uint8_t key[TH_SETUP_CODE];
+    bool ok = th_hkdf(crypto, th_span_of(NULL, 0), th_span_of(code, TH_SETUP_CODE),
+                      TH_SPAN("thimble wpa2 1"), key, sizeof key);
+
+    memset(pass, 0, TH_SETUP_CODE + 1);
+    for (size_t i = 0; ok && i < sizeof key; i++)
+        pass[i] = digits[key[i] & 31];
+    th_wipe(key, sizeof key);
+    return ok;
+}

@@ -53,6 +53,7 @@ trust_sign thimble-trust
 trust_show thimble-trust
 trust_push thimble-trust
 flash_inspect thimble-flash
+label thimble-label
 call thimble-call
 config_get thimble-config
 config_set thimble-config
