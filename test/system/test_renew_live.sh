@@ -63,12 +63,12 @@ check "and the device keeps asking" sh -c "$thimble call --as olga lamp Cert.Get
 start_agent
 check "with one it goes on" "$thimble" device renew --as olga lamp
 end_device TERM
-check "who is away is told" refused 27 "none of them is connected" "$thimble" device renew --as olga lamp
+[ "$mode" = full ] && check "who is away is told" refused 27 "none of them is connected" "$thimble" device renew --as olga lamp
 check "nobody to renew is an error" refused 2 "needs a name" "$thimble" device renew --as olga
 
 # ---- killed at any moment ----
 RANDOM=11
-count=6
+count=3
 [ "$mode" = full ] && count=100
 for i in $(seq $count); do
     run_device lamp "$scratch/lamp.flash"
