@@ -270,6 +270,9 @@ static enum th_error wire_mqtt(struct th_device *device)
         .clean_start = true,
         /* A request that is too large gets an answer; it must not cost the connection. */
         .large = &th_mqtt_large,
+        /* All it subscribes to is at QoS 1, which takes no place to remember. mosquitto 2.0.11
+         * sends more than it was told to, and under a flood that would end the connection. */
+        .receive_maximum = UINT16_MAX,
         .rx = config->rx,
         .rx_room = config->rx_room,
         .outbox = config->outbox,
