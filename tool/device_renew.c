@@ -429,7 +429,8 @@ static bool add_device(struct renew *renew, const char *name)
         return false;
     renew->devices = larger;
     renew->devices[renew->count] = (struct one){.step = STEP_WAITS};
-    snprintf(renew->devices[renew->count++].name, sizeof larger->name, "%s", name);
+    snprintf(renew->devices[renew->count++].name, sizeof larger->name, "%.*s",
+             (int)sizeof larger->name - 1, name);
     return true;
 }
 
