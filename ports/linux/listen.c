@@ -29,7 +29,7 @@ static void address_of(const struct sockaddr_storage *from, struct th_address *t
 
 static bool name_of(int fd, struct th_address *at)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof name;
 
     if (getsockname(fd, (struct sockaddr *)&name, &len) < 0)
