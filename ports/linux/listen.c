@@ -10,21 +10,25 @@
 
 #define QUEUE 64 /* a browser opens several at once; one too many waits for a second */
 
+/* The members that an address of that family has, all of them set by the kernel. */
 static void address_of(const struct sockaddr_storage *from, struct th_address *to)
 {
+    struct sockaddr_in6 in6 = {.sin6_port = 0};
+    struct sockaddr_in in = {.sin_port = 0};
+
     memset(to, 0, sizeof *to);
     if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+        memcpy(&in6, from, sizeof in6);
         to->family = 6;
-        to->port = ntohs(in6->sin6_port);
-        to->scope = in6->sin6_scope_id;
-        memcpy(to->bytes, &in6->sin6_addr, 16);
+        to->port = ntohs(in6.sin6_port);
+        to->scope = in6.sin6_scope_id;
+        memcpy(to->bytes, &in6.sin6_addr, 16);
         return;
     }
-    const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+    memcpy(&in, from, sizeof in);
     to->family = 4;
-    to->port = ntohs(in->sin_port);
-    memcpy(to->bytes, &in->sin_addr, 4);
+    to->port = ntohs(in.sin_port);
+    memcpy(to->bytes, &in.sin_addr, 4);
 }
 
 static bool name_of(int fd, struct th_address *at)
