@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent.h"
+#include "broker_again.h"
 #include "broker_agent.h"
 #include "broker_export.h"
 #include "broker_run.h"
@@ -29,6 +30,7 @@
 
 struct broker {
     struct hosts hosts;
+    struct words given; /* --host */
     struct mosquitto_plan plan;
     const char *version, *plugins; /* as given */
     bool replace, no_proof;
@@ -125,6 +127,8 @@ static int keep_settings(struct home *home, const struct broker *broker)
         snprintf(port, sizeof port, "%ld", ports[i].port);
         code = registry_set(&home->registry, ports[i].name, port);
     }
+    if (code == EXIT_OK)
+        code = broker_again_keep(&home->registry, plan, &broker->given);
     return code == EXIT_OK ? registry_event(&home->registry, "broker init", broker->hosts.at[0])
                            : code;
 }
@@ -381,6 +385,15 @@ static size_t listener_options(struct option *options, struct mosquitto_plan *pl
     return options_append(options, 0, rows, sizeof rows / sizeof rows[0]);
 }
 
+static bool is_same(const struct mosquitto_plan *a, const struct mosquitto_plan *b)
+{
+    return a->port == b->port && a->user_port == b->user_port &&
+           a->recovery_port == b->recovery_port && a->websocket_port == b->websocket_port &&
+           a->plaintext_port == b->plaintext_port && a->bind == b->bind &&
+           a->one_way == b->one_way && a->connections == b->connections && a->packet == b->packet &&
+           a->queue == b->queue && a->queue_bytes == b->queue_bytes && a->save_s == b->save_s;
+}
+
 static int broker_init(int argc, char **argv)
 {
     static const struct usage usage = {
@@ -390,26 +403,28 @@ static int broker_init(int argc, char **argv)
         "It is then tried out, as by `thimble broker prove`.\n"
         "The certificate holds every name and address of this machine besides --host. Example:\n"
         "  thimble broker init --host broker.example --host 192.0.2.7"};
-    struct broker broker = {.plan = {.port = 8883,
-                                     .user_port = 8884,
-                                     .recovery_port = 8885,
-                                     .connections = 10000,
-                                     .packet = 4194304,
-                                     .queue = 1000,
-                                     .queue_bytes = 67108864,
-                                     .save_s = 60}};
+    static const struct mosquitto_plan usual = {.port = 8883,
+                                                .user_port = 8884,
+                                                .recovery_port = 8885,
+                                                .connections = 10000,
+                                                .packet = 4194304,
+                                                .queue = 1000,
+                                                .queue_bytes = 67108864,
+                                                .save_s = 60};
+    struct broker broker = {.plan = usual};
+    struct broker_again again;
     const char *dir = NULL;
-    struct words rest = {0}, given = {0};
+    struct words rest = {0};
     const struct option own[] = {
         OPTION_ROW_DIR(&dir),
         {0, "host", "NAME", "a name or address devices reach it by; again for more", OPTION_LIST,
-         &given, 0, 0},
+         &broker.given, 0, 0},
         {0, "mosquitto", "VERSION", "2.0 or 2.1 [the one installed]", OPTION_TEXT, &broker.version,
          0, 0},
         {0, "plugins", "DIR", "where mosquitto 2.1 has mosquitto_acl_file.so", OPTION_TEXT,
          &broker.plugins, 0, 0},
-        {0, "replace", NULL, "replace an earlier configuration; keeps the key", OPTION_FLAG,
-         &broker.replace, 0, 0},
+        {0, "replace", NULL, "replace an earlier configuration; alone: with its options",
+         OPTION_FLAG, &broker.replace, 0, 0},
         {0, "no-proof", NULL, "do not try it out", OPTION_FLAG, &broker.no_proof, 0, 0},
         OPTION_ROW_KEY_PASS,
         OPTION_ROW_JSON,
@@ -418,13 +433,16 @@ static int broker_init(int argc, char **argv)
     size_t count = listener_options(options, &broker.plan);
     count = options_append(options, count, own, sizeof own / sizeof own[0]);
     int code = options_take(&usage, options, count, argc, argv, &rest);
+    bool alone = broker.replace && !broker.given.count && is_same(&broker.plan, &usual);
+    if (code == OPTION_GO_ON && alone && broker_again_read(dir, &again))
+        code = options_take(&usage, options, count, again.count, again.words, &rest);
     if (code != OPTION_GO_ON)
         return code;
     if (broker.plan.one_way) /* without a certificate there is nothing to recover */
         broker.plan.recovery_port = 0;
     code = check(&broker, &rest);
     if (code == EXIT_OK)
-        code = take_hosts(&given, &broker.hosts);
+        code = take_hosts(&broker.given, &broker.hosts);
     if (code == EXIT_OK)
         code = choose_version(&broker);
     return code == EXIT_OK ? init_in(dir, &broker) : code;

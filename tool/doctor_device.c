@@ -90,6 +90,20 @@ static void look_at_target(struct doctor *doctor, struct th_log *log)
             doctor->name, value, port);
 }
 
+static void look_at_mode(struct doctor *doctor, struct th_log *log)
+{
+    const struct th_settings settings = {log, TH_RECORD_SETTINGS};
+    const struct th_setting *mode = th_setting_find(th_span_str("mode"));
+    char value[TH_SETTING_VALUE_MAX + 1] = "";
+    if (mode)
+        th_settings_get(&settings, mode, value);
+    if (strcmp(value, "config") == 0 && !doctor->in_use)
+        doctor_found(doctor, DOCTOR_DEVICE,
+                     "%s is in configuration mode, and connects to no broker\nmode in its flash is "
+                     "config\nswitch it to MQTT mode on its page",
+                     doctor->name);
+}
+
 static void look_at_history(struct doctor *doctor, struct th_log *log)
 {
     struct th_history history;
@@ -125,6 +139,7 @@ static void look_at_flash(struct doctor *doctor)
     enum th_error error = th_log_mount(&log, image.board.flash.ops, image.board.flash.ctx,
                                        th_flash_map_region(image.map, TH_FLASH_LOG), NONCE);
     if (error == TH_OK) {
+        look_at_mode(doctor, &log);
         look_at_target(doctor, &log);
         look_at_history(doctor, &log);
     } else {

@@ -78,25 +78,54 @@ static void look_at_name(struct doctor *doctor)
                      "name\nthimble device enrol %s, or thimble user add %s",
                      plain, doctor->home.dir, plain, plain);
     } else if (strcmp(doctor->row.state, "active") != 0) {
-        doctor_found(doctor, DOCTOR_REVOKED,
-                     "%s was revoked\nthe registry has it as %s\nif it is still yours: thimble %s",
-                     plain, doctor->row.state,
-                     strcmp(doctor->row.kind, "device") == 0 ? "device enrol --replace NAME"
-                                                             : "user add --replace NAME");
+        doctor_found(
+            doctor, DOCTOR_REVOKED,
+            "%s was revoked\nthe registry has it as %s\nif it is still yours, a factory reset "
+            "and a new enrolment: thimble %s --replace %s",
+            plain, doctor->row.state,
+            strcmp(doctor->row.kind, "device") == 0 ? "device enrol" : "user add", plain);
     } else {
         doctor_fine(doctor, "%s is an active %s of %s", plain, doctor->row.kind, doctor->home.dir);
     }
 }
 
+static void unreadable(struct doctor *doctor)
+{
+    doctor_found(doctor, DOCTOR_REGISTRY,
+                 "this user may not look into the state directory\n%s\nask as its owner: sudo -u "
+                 "OWNER thimble doctor",
+                 home_choose(doctor->dir).text);
+}
+
+/* Every command that issues or revokes takes the write lock first. */
+static void look_at_lock(struct doctor *doctor)
+{
+    registry_patience(&doctor->home.registry, 1000);
+    if (registry_begin(&doctor->home.registry) != EXIT_OK)
+        doctor_found(doctor, DOCTOR_REGISTRY,
+                     "the registry cannot be written\n%s\nend the program that holds it (fuser "
+                     "registry.db), or mend its owner and permissions",
+                     term_failed());
+    else
+        registry_rollback(&doctor->home.registry);
+}
+
 void doctor_host(struct doctor *doctor)
 {
-    if (home_find(&doctor->home, doctor->dir) != EXIT_OK)
+    errno = 0;
+    if (home_find(&doctor->home, doctor->dir) != EXIT_OK) {
+        if (errno == EACCES)
+            unreadable(doctor);
         return; /* a client's machine has none */
+    }
     doctor->has_home = true;
     look_at_disk(doctor, "");
     look_at_disk(doctor, "broker/data");
-    if (access(home_path(&doctor->home, "registry.db").text, F_OK) != 0)
+    if (access(home_path(&doctor->home, "registry.db").text, F_OK) != 0) {
+        if (errno == EACCES)
+            unreadable(doctor);
         return;
+    }
     struct home found = doctor->home;
     if (home_open(&doctor->home, doctor->dir, false) != EXIT_OK) {
         doctor_found(doctor, DOCTOR_REGISTRY,
@@ -112,6 +141,7 @@ void doctor_host(struct doctor *doctor)
                      "the registry is damaged\n%s\nrestore it: thimble ca restore", term_failed());
         return;
     }
+    look_at_lock(doctor);
     doctor->one_way = mosquitto_one_way(&doctor->home);
     doctor->has_broker = files_exist(home_path(&doctor->home, "broker/mosquitto.conf").text);
     look_at_clock(doctor);

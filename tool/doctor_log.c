@@ -15,8 +15,8 @@ struct reading {
     struct doctor *doctor;
     unsigned connected, taken_over, unauthorised, oversize, too_large, denied, timeouts, malformed,
         full, too_many, disk;
-    bool in_use;
-    char last[160], denied_line[160], disk_line[160];
+    bool in_use, damaged;
+    char last[160], denied_line[160], disk_line[160], error_line[160];
 };
 
 /* True when the line is about that name, at the place of %s in `format`. */
@@ -68,12 +68,18 @@ static void take_name(struct reading *reading, const char *line, const char *nam
 
 static void take_line(struct reading *reading, const char *line)
 {
-    if (strstr(line, " starting"))
-        reading->in_use = false;
+    if (strstr(line, " starting")) {
+        reading->in_use = reading->damaged = false;
+        reading->error_line[0] = '\0';
+    }
+    if (strstr(line, "Unable to restore persistent database") ||
+        strstr(line, "Unrecognised file format"))
+        reading->damaged = true;
+    if (strstr(line, "Error:") || strstr(line, "Invalid line in"))
+        snprintf(reading->error_line, sizeof reading->error_line, "%.159s", line);
     if (strstr(line, "max_connections exceeded") || strstr(line, "socket count has been exceeded"))
         reading->too_many++;
-    if (strstr(line, "No space left") || strstr(line, "Error saving in-memory database") ||
-        strstr(line, "Couldn't open database")) {
+    if (strstr(line, "No space left") || strstr(line, "Error saving in-memory database")) {
         reading->disk++;
         snprintf(reading->disk_line, sizeof reading->disk_line, "%.159s", line);
     }
@@ -124,6 +130,16 @@ static void judge(struct doctor *doctor, const struct reading *reading)
                      "the broker cannot write its files\n%s\nfree space on its disk, and check "
                      "the permissions of broker/data",
                      reading->disk_line);
+    if (reading->damaged && !doctor->runs)
+        doctor_found(doctor, DOCTOR_START,
+                     "the broker's stored sessions are damaged, and it does not start\n%s\nmove "
+                     "broker/data/mosquitto.db away: sessions and retained messages are lost",
+                     reading->error_line);
+    else if (reading->error_line[0] && !doctor->runs)
+        doctor_found(doctor, DOCTOR_START,
+                     "the broker does not start with its files\n%s\nthimble broker init --replace "
+                     "makes them anew; then start it",
+                     reading->error_line);
     if (reading->too_many)
         doctor_found(doctor, DOCTOR_LIMITS,
                      "the broker has refused connections: there are more than it takes\n%u times "

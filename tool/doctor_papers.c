@@ -92,10 +92,14 @@ static void look_at_server(struct doctor *doctor)
     size_t count = registry_anchors(&doctor->home.registry, REGISTRY_SERVER, anchors);
     const char *fault = key_fault(home_path(&doctor->home, "broker/server.key").text, certificate);
     if (fault)
-        doctor_found(doctor, DOCTOR_BROKER_KEY,
-                     "the broker's private key cannot be used\n%s/broker/server.key: %s\nmend its "
-                     "owner and permissions (chmod 600), or " REPLACE,
-                     doctor->home.dir, fault);
+        doctor_found(
+            doctor, DOCTOR_BROKER_KEY,
+            "the broker's private key cannot be used\n%s/broker/server.key: %s\n%s" REPLACE,
+            doctor->home.dir, fault,
+            strstr(fault, "cannot be read") ? "mend its owner and permissions (chmod 600), "
+                                              "or "
+            : strstr(fault, "missing")      ? ""
+                                            : "remove it, then ");
     if (date_fault(doctor, certificate, why))
         doctor_found(doctor, DOCTOR_BROKER_CERTIFICATE,
                      "the broker's certificate is not in force\n%s\n" REPLACE, why);
@@ -297,7 +301,12 @@ static void look_at_own(struct doctor *doctor)
     X509 *certificate = NULL;
     struct registry_certificate newest = {.issued_s = 0};
     registry_certificates(&doctor->home.registry, doctor->row.name, newest_row, &newest);
-    if (!doctor->flags.cert && access(at, F_OK) != 0 && access(key.text, F_OK) != 0) {
+    /* A device that has made its own keys has them alone; of those made here the birth key lies
+     * beside. */
+    bool with_device =
+        strcmp(kind, "device") == 0 && access(path_of("%s/birth.key", folder.text).text, F_OK) != 0;
+    if (!doctor->flags.cert && access(key.text, F_OK) != 0 &&
+        (with_device || access(at, F_OK) != 0)) {
         char date[24];
         doctor->own_current =
             newest.issued_s && !newest.revoked_s && newest.not_after_s > doctor->now_s;
@@ -318,10 +327,13 @@ static void look_at_own(struct doctor *doctor)
     const char *fault = key_fault(doctor->flags.key ? doctor->flags.key : key.text, certificate);
     if (fault)
         doctor_found(doctor, DOCTOR_OWN_KEY,
-                     "the private key of %s cannot be used\n%s: %s\nmend its owner and permissions "
-                     "(chmod 600), or thimble device enrol --replace %s",
+                     "the private key of %s cannot be used\n%s: %s\n%sthimble %s --replace %s",
                      doctor->name, doctor->flags.key ? doctor->flags.key : key.text, fault,
-                     doctor->row.name);
+                     strstr(fault, "cannot be read")
+                         ? "mend its owner and permissions (chmod 600), "
+                           "or "
+                         : "put the right one back, or ",
+                     strcmp(kind, "device") == 0 ? "device enrol" : "user add", doctor->row.name);
     doctor->has_key = true;
     look_at_own_certificate(doctor, certificate, at);
     look_at_own_anchor(doctor, doctor->flags.cafile ? doctor->flags.cafile
