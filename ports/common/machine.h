@@ -92,7 +92,7 @@ bool th_timer_interrupt(void);
 
 void th_pins_start(void);
 extern const struct th_pin_ops th_pins_ops;
-int th_analog_mv(unsigned channel); /* -1: nothing is connected */
+int th_analog_mv(unsigned channel);              /* -1: nothing is connected */
 extern const struct th_analog_ops th_analog_ops; /* inputs 0..7, in millivolts */
 /* For timer.c, interrupts masked. */
 bool th_pins_next_off(uint32_t *at_ms);

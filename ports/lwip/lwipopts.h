@@ -41,15 +41,15 @@
 #define MEMP_NUM_REASSDATA      0
 #define PBUF_POOL_SIZE          6
 
-#define TCP_MSS            536
-#define TCP_WND            (4 * TCP_MSS)
-#define TCP_SND_BUF        (3 * TCP_MSS)
-#define TCP_SND_QUEUELEN   8
-#define TCP_QUEUE_OOSEQ    0
+#define TCP_MSS          536
+#define TCP_WND          (4 * TCP_MSS)
+#define TCP_SND_BUF      (3 * TCP_MSS)
+#define TCP_SND_QUEUELEN 8
+#define TCP_QUEUE_OOSEQ  0
 /* One may wait; whoever comes behind tries again in a second. */
 #define TCP_LISTEN_BACKLOG 1
 /* The port of the page may be listened on again while its last connections are in TIME_WAIT. */
-#define SO_REUSE 1
+#define SO_REUSE           1
 #define LWIP_TCP_KEEPALIVE 0
 
 #define LWIP_NETIF_LINK_CALLBACK   0

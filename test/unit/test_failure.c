@@ -49,8 +49,7 @@ static void errors_of_a_connection_stand_above_the_fence_and_of_a_call_below(voi
     for (size_t i = 0; i < ERROR_COUNT; i++) {
         enum th_layer layer = th_error_layer(errors[i]);
         bool below = layer == TH_LAYER_NONE || layer == TH_LAYER_CALL || layer == TH_LAYER_FILE ||
-                     layer == TH_LAYER_UPDATE || layer == TH_LAYER_ENROL ||
-                     layer == TH_LAYER_BOARD;
+                     layer == TH_LAYER_UPDATE || layer == TH_LAYER_ENROL || layer == TH_LAYER_BOARD;
         assert_int_equal(errors[i] < TH_ERR_FENCE, below);
     }
 }
