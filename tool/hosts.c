@@ -64,8 +64,8 @@ void hosts_of_this_machine(struct hosts *hosts)
     freeifaddrs(all);
 }
 
-static bool resolve(struct th_linux *loop, const char *host, uint16_t port,
-                    struct th_address addresses[TH_LINK_ADDRESSES_MAX])
+static size_t resolve(struct th_linux *loop, const char *host, uint16_t port,
+                      struct th_address addresses[TH_LINK_ADDRESSES_MAX])
 {
     struct th_linux_net net;
     struct th_board board;
@@ -84,31 +84,29 @@ static bool resolve(struct th_linux *loop, const char *host, uint16_t port,
     if (count == 0)
         board.net.ops->resolve_cancel(board.net.ctx);
     th_linux_net_close(&net);
-    return count > 0;
+    return count > 0 ? (size_t)count : 0;
 }
 
-bool hosts_address(const char *host, uint16_t port, struct th_address *out)
+size_t hosts_addresses(const char *host, uint16_t port,
+                       struct th_address out[TH_LINK_ADDRESSES_MAX])
 {
     struct th_linux loop;
     struct th_failure failure;
-    struct th_address addresses[TH_LINK_ADDRESSES_MAX];
-    if (th_address_parse(host, out)) {
-        out->port = port;
-        return true;
+    if (th_address_parse(host, &out[0])) {
+        out[0].port = port;
+        return 1;
     }
     if (!th_linux_init(&loop, &failure))
-        return false;
-    bool found = resolve(&loop, host, port, addresses);
+        return 0;
+    size_t count = resolve(&loop, host, port, out);
     th_linux_close(&loop);
-    if (found)
-        *out = addresses[0];
-    return found;
+    return count;
 }
 
 bool hosts_resolve(const char *host)
 {
-    struct th_address address;
+    struct th_address addresses[TH_LINK_ADDRESSES_MAX];
     size_t len = strlen(host);
     return (len > 6 && strcasecmp(host + len - 6, ".local") == 0) ||
-           hosts_address(host, 8883, &address);
+           hosts_addresses(host, 8883, addresses) > 0;
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <thimble/link.h>
+
 #define HOSTS_MAX  64
 #define HOSTS_TEXT 256
 
@@ -26,8 +28,8 @@ void hosts_of_this_machine(struct hosts *hosts);
  * names in ".local": who answers to them is found without a name server. */
 bool hosts_resolve(const char *host);
 
-/* The first address of a name or literal; false when there is none. */
-struct th_address;
-bool hosts_address(const char *host, uint16_t port, struct th_address *out);
+/* The addresses of a name or literal, as the links try them; 0 when there is none. */
+size_t hosts_addresses(const char *host, uint16_t port,
+                       struct th_address out[TH_LINK_ADDRESSES_MAX]);
 
 #endif

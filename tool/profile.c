@@ -299,15 +299,18 @@ static int save_anchor(const struct public *public, const char *path, X509 *anch
 
 static int find_anchor(const struct public *public)
 {
-    struct th_address address, literal;
+    struct th_address addresses[TH_LINK_ADDRESSES_MAX], literal;
     const char *store, *why;
     int code = store_path(public->store, &store);
     if (code != EXIT_OK)
         return code;
-    if (!hosts_address(public->host, (uint16_t) public->port, &address))
+    size_t count = hosts_addresses(public->host, (uint16_t) public->port, addresses);
+    if (count == 0)
         return fail(EXIT_NAME, "'%s' has no address\ncheck the name", public->host);
-    STACK_OF(X509) *chain =
-        peek_chain(&address, th_address_parse(public->host, &literal) ? NULL : public->host);
+    const char *sni = th_address_parse(public->host, &literal) ? NULL : public->host;
+    STACK_OF(X509) *chain = NULL;
+    for (size_t i = 0; i < count && !chain; i++)
+        chain = peek_chain(&addresses[i], sni);
     if (!chain)
         return fail(EXIT_TLS, "%s:%ld shows no certificate\nthimble tls %s:%ld says more",
                     public->host, public->port, public->host, public->port);
