@@ -14,6 +14,7 @@
 #ifndef BOARD_DEVICE_MEMORY_H
 #define BOARD_DEVICE_MEMORY_H
 
+#include <thimble/button_service.h>
 #include <thimble/config_mode.h>
 #include <thimble/device.h>
 #include <thimble/discovery.h>
@@ -34,7 +35,7 @@
 #define ANSWER_ROOM 1072 /* the largest answer, its topic and its correlation data */
 #define OUTBOX_ROOM 1280
 #define READINGS    32 /* of sensors, while there is no connection */
-#define SERVICES    6
+#define SERVICES    7
 #define PAGE_PORT   80
 
 /* What fills the queue of answers must go into the outbox in one piece: else it would wait there
@@ -80,6 +81,7 @@ struct memory {
     struct th_discovery discovery;
     struct th_config_mode page;
     struct th_lwip_listen listener;
+    struct th_button_service button;
     struct th_service services[SERVICES];
     struct th_sensor_reading readings[READINGS];
     uint8_t session[TH_SESSION_BEARSSL], trust[TRUST_ROOM], chain[CHAIN_ROOM];

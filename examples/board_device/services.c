@@ -50,6 +50,7 @@ void add_services(struct memory *me)
     me->services[3] = th_requests_service(&me->requests);
     me->services[4] = th_discovery_service(&me->discovery);
     me->services[5] = th_config_mode_service(&me->page);
+    me->services[6] = th_button_service(&me->button);
     me->config.services = me->services;
     me->config.service_count = SERVICES;
 }

@@ -56,6 +56,10 @@
       "Time servers, separated by spaces; empty: none.")                                                                        \
     X(41, "sys.tz_spec", TIMEZONE, 0, 64, NULL, "UTC0", 0, NOW,                                                                 \
       "Time zone as a POSIX TZ string such as CET-1CEST,M3.5.0,M10.5.0/3, for display and schedules.")                          \
+    X(42, "sys.button", NUMBERS, 0, 254, NULL, "", 0, NOW,                                                                      \
+      "Pin of a button that opens configuration mode when it is held for 3 s; empty: none.")                                    \
+    X(43, "sys.button_active_low", BOOL, 0, 0, NULL, "true", 0, NOW,                                                            \
+      "Whether that pin is low while the button is held.")                                                                      \
     X(50, "telemetry.interval_s", NUMBER, 1, 86400, NULL, "60", 0, NOW,                                                         \
       "Seconds between two readings sent.")                                                                                     \
     X(52, "telemetry.dead_band", NUMBER, 0, 1000000, NULL, "0", 0, NOW,                                                        \

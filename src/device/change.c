@@ -50,6 +50,28 @@ enum th_error th_device_try_settings(struct th_device *device, struct th_setting
     return error != TH_OK ? error : begin(device, TH_TRIAL_SETTINGS, user, now_ms);
 }
 
+enum th_error th_device_try_mode(struct th_device *device, const char *mode, uint32_t now_ms)
+{
+    const struct th_setting *setting = th_setting_find(TH_SPAN("mode"));
+    struct th_settings in_force = th_device_settings(device);
+    struct th_settings_change change;
+    char now[TH_SETTING_VALUE_MAX + 1];
+    const char *why;
+
+    th_settings_get(&in_force, setting, now);
+    if (strcmp(now, mode) == 0)
+        return TH_OK;
+    enum th_error error =
+        th_settings_begin(&change, &in_force, device->config->work, device->config->work_room);
+    if (error != TH_OK)
+        return error;
+    error = th_settings_put(&change, setting, th_span_str(mode), &why);
+    if (error == TH_OK)
+        return th_device_try_settings(device, &change, "", now_ms);
+    th_settings_drop(&change);
+    return error;
+}
+
 /* ---- trust ---- */
 
 OFF_THE_STACK uint32_t th_device_trust_sequence(const struct th_device *device)

@@ -129,22 +129,6 @@ static bool enrolled(const struct th_device *device)
     return th_device_id(device)[0] != '\0';
 }
 
-/* What it was before it was called here. */
-static void back_to_mqtt(struct th_device *device, uint32_t now_ms)
-{
-    struct th_settings settings = th_device_settings(device);
-    struct th_settings_change change;
-    const char *why;
-
-    if (th_settings_begin(&change, &settings, device->config->work, device->config->work_room) !=
-        TH_OK)
-        return;
-    if (th_settings_put(&change, th_setting_find(TH_SPAN("mode")), TH_SPAN("mqtt"), &why) == TH_OK)
-        th_device_try_settings(device, &change, "", now_ms);
-    else
-        th_settings_drop(&change);
-}
-
 static uint32_t step_window(struct th_config_mode *mode, uint32_t now_ms)
 {
     uint32_t allowed_ms =
@@ -157,7 +141,7 @@ static uint32_t step_window(struct th_config_mode *mode, uint32_t now_ms)
     shut(mode, "nobody has come: the page is closed; a restart opens it again");
     mode->over = true;
     if (enrolled(mode->device))
-        back_to_mqtt(mode->device, now_ms);
+        th_device_try_mode(mode->device, "mqtt", now_ms); /* what it was before */
     return TH_FOREVER;
 }
 

@@ -17,20 +17,6 @@ static enum th_pin_level level_of(bool high)
 
 /* ---- whose pin it is ---- */
 
-/* In a list such as "5,4,14"; the schema has checked it. */
-static bool names(const char *list, uint8_t pin)
-{
-    while (*list != '\0') {
-        uint32_t number = 0;
-        for (; *list >= '0' && *list <= '9'; list++)
-            number = number * 10 + (uint32_t)(*list - '0');
-        if (number == pin)
-            return true;
-        list += *list != '\0';
-    }
-    return false;
-}
-
 static bool selects_inputs(const struct th_sensor_service *sensors, uint8_t pin)
 {
     for (uint8_t i = 0; sensors && i < sensors->config.fixed_count; i++) {
@@ -43,14 +29,12 @@ static bool selects_inputs(const struct th_sensor_service *sensors, uint8_t pin)
 /* NULL: it is free. */
 static const char *taken_by(const struct th_gpio_service *service, uint8_t pin)
 {
-    char list[TH_SETTING_VALUE_MAX + 1];
-
-    th_device_text(service->device, "zones.pins", list);
-    if (names(list, pin))
+    if (th_device_pin_named(service->device, "zones.pins", pin))
         return "the pin belongs to a zone: see zones.pins, and Zone.On";
-    th_device_text(service->device, "inputs.pins", list);
-    if (names(list, pin))
+    if (th_device_pin_named(service->device, "inputs.pins", pin))
         return "the pin is an input: see inputs.pins, and Sensor.Read";
+    if (th_device_pin_named(service->device, "sys.button", pin))
+        return "the pin is the button's: see sys.button";
     return selects_inputs(service->sensors, pin)
                ? "the pin selects what the converter measures: see Sensor.Read"
                : NULL;

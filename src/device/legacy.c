@@ -77,25 +77,9 @@ static enum legacy_answer led(const struct th_legacy *legacy, bool on)
  * for its proof here. */
 static enum legacy_answer set_mode(struct th_legacy *legacy, const char *mode, uint32_t now_ms)
 {
-    const struct th_device_config *config = legacy->device->config;
-    const struct th_setting *setting = th_setting_find(TH_SPAN("mode"));
-    struct th_settings in_force = th_device_settings(legacy->device);
-    enum legacy_answer done = mode[0] == 'c' ? LEGACY_HTTP_ON : LEGACY_SSL_ON;
-    struct th_settings_change change;
-    char now[TH_SETTING_VALUE_MAX + 1];
-    const char *why;
-
-    th_settings_get(&in_force, setting, now);
-    if (strcmp(now, mode) == 0)
-        return done;
-    if (th_settings_begin(&change, &in_force, config->work, config->work_room) != TH_OK)
+    if (th_device_try_mode(legacy->device, mode, now_ms) != TH_OK)
         return LEGACY_BUSY;
-    if (th_settings_put(&change, setting, th_span_str(mode), &why) != TH_OK) {
-        th_settings_drop(&change);
-        return LEGACY_BUSY;
-    }
-    return th_device_try_settings(legacy->device, &change, "", now_ms) == TH_OK ? done
-                                                                                : LEGACY_BUSY;
+    return mode[0] == 'c' ? LEGACY_HTTP_ON : LEGACY_SSL_ON;
 }
 
 enum legacy_answer th_legacy_act(struct th_legacy *legacy, enum th_legacy_request request,

@@ -46,10 +46,12 @@ enum th_error th_device_wire_again(struct th_device *device);
 enum th_error th_device_wire_listed(struct th_device *device, enum th_trust_item_kind kind);
 void th_device_wire_wifi(struct th_device *device);
 
-const struct th_setting *th_device_setting(const char *name);
 void th_device_text(struct th_device *device, const char *name,
                     char into[TH_SETTING_VALUE_MAX + 1]);
 int32_t th_device_number(struct th_device *device, const char *name);
+/* The pins of that setting, such as "5,4,14"; the first of them, -1: none. */
+bool th_device_pin_named(struct th_device *device, const char *name, uint8_t pin);
+int th_device_first_pin(struct th_device *device, const char *name);
 
 /* ---- link.c ---- */
 
@@ -62,6 +64,12 @@ void th_device_keep_session(struct th_device *device);
 /* A failure for the history, the console and a trial; of Wi-Fi as well. */
 void th_device_failed(struct th_device *device, const struct th_failure *failure, bool complete,
                       uint32_t now_ms);
+
+/* ---- change.c ---- */
+
+/* Puts another mode on trial, "config" or "mqtt"; nobody can be asked for its proof. OK also where
+ * it is that already. Errors as th_device_try_settings(). */
+enum th_error th_device_try_mode(struct th_device *device, const char *mode, uint32_t now_ms);
 
 /* ---- trial.c ---- */
 

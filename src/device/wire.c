@@ -47,6 +47,41 @@ int32_t th_device_number(struct th_device *device, const char *name)
     return th_settings_number(&settings, th_setting_find(th_span_str(name)));
 }
 
+/* The schema has checked the list. */
+static const char *next_pin(const char *list, uint32_t *pin)
+{
+    *pin = 0;
+    for (; *list >= '0' && *list <= '9'; list++)
+        *pin = *pin * 10 + (uint32_t)(*list - '0');
+    return *list != '\0' ? list + 1 : list;
+}
+
+bool th_device_pin_named(struct th_device *device, const char *name, uint8_t pin)
+{
+    char list[TH_SETTING_VALUE_MAX + 1];
+    uint32_t number;
+
+    th_device_text(device, name, list);
+    for (const char *at = list; *at != '\0';) {
+        at = next_pin(at, &number);
+        if (number == pin)
+            return true;
+    }
+    return false;
+}
+
+int th_device_first_pin(struct th_device *device, const char *name)
+{
+    char list[TH_SETTING_VALUE_MAX + 1];
+    uint32_t number;
+
+    th_device_text(device, name, list);
+    if (list[0] == '\0')
+        return -1;
+    next_pin(list, &number);
+    return (int)number;
+}
+
 /* ---- brokers ---- */
 
 static bool add_broker(struct th_device *device, size_t *used, struct th_span host, uint16_t port)

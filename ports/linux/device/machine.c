@@ -188,6 +188,7 @@ static void set_config(struct machine *machine)
         .zones = &machine->zones, .sensors = &machine->sensors, .heap = host_heap};
     th_legacy_init(&machine->legacy, &legacy);
     machine->services[8] = th_legacy_service(&machine->legacy);
+    machine->services[9] = th_button_service(&machine->button);
     machine->config = (struct th_device_config){
         .board = &machine->board,
         .crypto = &machine->crypto,

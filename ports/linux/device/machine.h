@@ -3,6 +3,7 @@
 #ifndef TH_LINUX_DEVICE_MACHINE_H
 #define TH_LINUX_DEVICE_MACHINE_H
 
+#include <thimble/button_service.h>
 #include <thimble/config_mode.h>
 #include <thimble/device.h>
 #include <thimble/discovery.h>
@@ -114,7 +115,8 @@ struct machine {
     struct th_linux_listen listener;
     struct th_legacy legacy;
     struct th_legacy_http legacy_http;
-    struct th_service services[9];
+    struct th_button_service button;
+    struct th_service services[10];
     /* A handshake, or in configuration mode the page: never both. */
     union {
         uint64_t align;
