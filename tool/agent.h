@@ -97,6 +97,7 @@ struct agent {
     char began[24];                     /* when, and a random number: newer ones are greater */
     uint32_t connections;
     bool stopping, up;
+    bool anew; /* its anchors have changed: it connects anew, with its files read again */
     uint16_t subscription;
     int code;
 };

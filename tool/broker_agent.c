@@ -31,6 +31,25 @@ int64_t agent_monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* ---- whom it trusts ---- */
+
+/* While it was connected the server CA may have been exchanged (ca rotate): its ca.crt was written
+ * anew, and what it has read of it knows this broker no more. */
+static bool anchors_differ(const struct agent *agent)
+{
+    const struct credentials_chain *known = &agent->peer.credentials.anchors;
+    const char *path = agent->peer.flags.cafile;
+    struct credentials fresh = {.key = {NULL, 0}};
+    if (!path || !files_exist(path))
+        return false;
+    bool read = credentials_anchors(&fresh, path) == EXIT_OK;
+    bool same = read && fresh.anchors.count == known->count;
+    for (uint8_t i = 0; same && i < known->count; i++)
+        same = th_span_equal(fresh.anchors.at[i], known->at[i]);
+    credentials_free(&fresh);
+    return read && !same;
+}
+
 /* ---- the session ---- */
 
 static void subscribe(struct agent *agent)
@@ -99,12 +118,13 @@ static void failed(struct agent *agent, const struct th_link_event *event)
     th_failure_text(failure, text, sizeof text);
     if (event->u.failed.retry_ms > 0)
         agent_log(agent, "connection", "", "%s; again in %u ms", text, event->u.failed.retry_ms);
+    agent->anew = th_error_layer(failure->error) == TH_LAYER_TRUST && anchors_differ(agent);
 }
 
 static void events(struct agent *agent)
 {
     struct th_link_event event;
-    while (agent->code == OPTION_GO_ON &&
+    while (agent->code == OPTION_GO_ON && !agent->anew &&
            th_link_next(&agent->peer.link, th_linux_now(&agent->loop), &event)) {
         peer_saw(&agent->peer, &event);
         if (event.kind == TH_LINK_EVENT_MQTT)
@@ -142,9 +162,10 @@ static void stop(struct agent *agent)
 static void loop(struct agent *agent)
 {
     struct signalfd_siginfo info;
-    agent->care_ms = th_linux_now(&agent->loop) + CARE_MS;
     while (agent->code == OPTION_GO_ON) {
         events(agent);
+        if (agent->anew)
+            return;
         uint32_t now = th_linux_now(&agent->loop);
         bool asked = agent->signals.ready &&
                      read(agent->signals.fd, &info, sizeof info) == (ssize_t)sizeof info;
@@ -164,23 +185,37 @@ static void loop(struct agent *agent)
     }
 }
 
-static int connect_and_run(struct agent *agent)
+/* One life of the files it connects with. */
+static int connect_with_files(struct agent *agent)
 {
-    struct th_failure failure;
-    if (!th_linux_init(&agent->loop, &failure))
-        return fail(EXIT_FAILED, "cannot start: %s\n%s", th_error_text(failure.error),
-                    th_error_remedy(failure.error));
     int code = peer_open(&agent->peer, &agent->loop, &agent->flags);
-    if (code == EXIT_OK && !watch_signals(agent))
-        code = fail(EXIT_FAILED, "cannot wait for signals\nend other programs");
     if (code == EXIT_OK) {
         agent->code = OPTION_GO_ON;
+        agent->anew = false;
         agent->peer.link_config.times.backoff_max_ms = BACKOFF_MAX_MS;
         th_link_start(&agent->peer.link, th_linux_now(&agent->loop));
         loop(agent);
         code = agent->code;
     }
     peer_close(&agent->peer);
+    return code;
+}
+
+static int connect_and_run(struct agent *agent)
+{
+    struct th_failure failure;
+    if (!th_linux_init(&agent->loop, &failure))
+        return fail(EXIT_FAILED, "cannot start: %s\n%s", th_error_text(failure.error),
+                    th_error_remedy(failure.error));
+    int code = watch_signals(agent)
+                   ? OPTION_GO_ON
+                   : fail(EXIT_FAILED, "cannot wait for signals\nend other programs");
+    agent->care_ms = th_linux_now(&agent->loop) + CARE_MS;
+    while (code == OPTION_GO_ON) {
+        code = connect_with_files(agent);
+        if (code == OPTION_GO_ON)
+            agent_log(agent, "anchors", "", "others than were read at its start; read again");
+    }
     th_linux_close(&agent->loop);
     return code;
 }

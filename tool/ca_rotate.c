@@ -240,8 +240,12 @@ static void show(struct rotate *rotate)
     bool server = rotate->which == REGISTRY_SERVER;
     const char *subject = ca_subject(rotate->which);
     if (rotate->retire) {
-        say("%sThe old %s is retired%s: nobody trusts it any more.", term_out(TERM_BOLD), subject,
-            term_out(TERM_PLAIN));
+        say("%sThe old %s is retired%s: %s.", term_out(TERM_BOLD), subject, term_out(TERM_PLAIN),
+            server ? "what this directory hands out from now on is without it"
+                   : "nobody trusts it any more");
+        if (server)
+            say("Devices that made their own keys trust it until they are given a bundle without: "
+                "thimble trust sign, thimble trust push NAME FILE");
         return;
     }
     if (rotate->switch_over) {
