@@ -11,6 +11,7 @@
  * cut off before its end is repeated over the same key.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,15 +25,20 @@
 #include "mosquitto.h"
 #include "options.h"
 #include "term.h"
+#include "trust_ask.h"
 #include "trust_held.h"
 
 struct rotate {
     const char *dir;
     enum registry_authority which;
-    bool switch_over, retire, plan, another, force;
+    const char *as;
+    bool switch_over, retire, plan, another, force, ask;
     struct home home;
     struct registry_anchor anchors[REGISTRY_ANCHORS_MAX];
     size_t count;
+    struct trust_asked
+        *asked; /* with --ask: the devices that trust by bundles, and what they say */
+    size_t asked_count;
 };
 
 static const char *name_of(const struct rotate *rotate)
@@ -75,13 +81,29 @@ static bool file_has(const char *path, X509 *wanted)
     return has;
 }
 
+/* What made its own key trusts by signed bundles alone; others by a file that is copied. */
+static bool trusts_by_bundle(const struct home *home, const struct registry_principal *row)
+{
+    struct path key = path_of("%s/devices/%s/device.key", home->dir, row->name);
+    return strcmp(row->kind, "device") == 0 && !files_exist(key.text);
+}
+
+static enum trust_answer said(const struct rotate *rotate, const char *name)
+{
+    for (size_t i = 0; i < rotate->asked_count; i++) {
+        if (strcmp(rotate->asked[i].name, name) == 0)
+            return rotate->asked[i].answer;
+    }
+    return TRUST_SILENT;
+}
+
 static bool is_ready(struct census *census, const struct registry_principal *row)
 {
     struct home *home = &census->rotate->home;
-    struct path key = path_of("%s/devices/%s/device.key", home->dir, row->name);
-    bool own = strcmp(row->kind, "device") == 0 && !files_exist(key.text);
-    /* What made its own key trusts by signed bundles alone; others by a file that is copied. */
-    if (census->rotate->which == REGISTRY_SERVER && own)
+    enum trust_answer answer = said(census->rotate, row->name);
+    if (answer != TRUST_SILENT)
+        return answer == TRUST_HAS;
+    if (census->rotate->which == REGISTRY_SERVER && trusts_by_bundle(home, row))
         return trust_held_has(home, row->name, census->wanted->certificate);
     if (census->rotate->which == REGISTRY_SERVER)
         return file_has(path_of("%s/%ss/%s/ca.crt", home->dir, row->kind, row->name).text,
@@ -104,14 +126,17 @@ static bool count_one(void *user, const struct registry_principal *row)
                  row->name);
     if (!census->rotate->plan)
         return true;
+    bool says = said(census->rotate, row->name) != TRUST_SILENT;
     if (term.json) {
         json_open(census->json, NULL, '{');
         json_text(census->json, "name", row->name);
         json_text(census->json, "kind", row->kind);
         json_bool(census->json, "ready", ready);
+        json_bool(census->json, "says", says);
         json_close(census->json, '}');
     } else {
-        say("  %-32s %-7s %s", row->name, row->kind, ready ? "ready" : "not yet");
+        say("  %-32s %-7s %s%s", row->name, row->kind, ready ? "ready" : "not yet",
+            says ? ", it says" : "");
     }
     return true;
 }
@@ -307,14 +332,46 @@ static int change(struct rotate *rotate)
     return EXIT_OK;
 }
 
+/* ---- asking the devices ---- */
+
+static bool to_be_asked(void *user, const struct registry_principal *row)
+{
+    struct rotate *rotate = user;
+    if (strcmp(row->state, "active") != 0 || !trusts_by_bundle(&rotate->home, row))
+        return true;
+    struct trust_asked *larger = realloc(rotate->asked, (rotate->asked_count + 1) * sizeof *larger);
+    if (!larger)
+        return false;
+    rotate->asked = larger;
+    larger[rotate->asked_count] = (struct trust_asked){.answer = TRUST_SILENT};
+    snprintf(larger[rotate->asked_count++].name, sizeof larger->name, "%s", row->name);
+    return true;
+}
+
+/* Before anything is locked: others may use the registry while devices answer. */
+static int ask(struct rotate *rotate)
+{
+    take_anchors(rotate);
+    const struct registry_anchor *next = in_state(rotate, "next");
+    const struct registry_anchor *wanted = next ? next : in_state(rotate, "active");
+    registry_principals(&rotate->home.registry, "device", to_be_asked, rotate);
+    if (!wanted || rotate->asked_count == 0)
+        return EXIT_OK;
+    return trust_ask(rotate->dir, rotate->as, wanted->certificate, rotate->asked,
+                     rotate->asked_count);
+}
+
 static int rotate_in(struct rotate *rotate)
 {
     int code = home_open(&rotate->home, rotate->dir, false);
+    if (code == EXIT_OK && rotate->ask)
+        code = ask(rotate);
     if (code == EXIT_OK)
         code = home_lock(&rotate->home);
     if (code == EXIT_OK)
         code = change(rotate);
     registry_anchors_free(rotate->anchors, rotate->count);
+    free(rotate->asked);
     home_close(&rotate->home);
     return code;
 }
@@ -335,6 +392,11 @@ static int check(struct rotate *rotate, const struct words *words)
                     "--plan, --switch and --retire are steps of their own\n"
                     "thimble ca rotate %s --plan",
                     name_of(rotate));
+    if (rotate->ask && (rotate->which != REGISTRY_SERVER || !(rotate->plan || rotate->switch_over)))
+        return fail(EXIT_USAGE, "--ask goes with --plan and --switch of the server CA\n"
+                                "thimble ca rotate server --plan --ask");
+    if (rotate->as && !rotate->ask)
+        return fail(EXIT_USAGE, "--as tells who asks\nadd --ask");
     if (rotate->switch_over && rotate->which != REGISTRY_SERVER)
         return fail(EXIT_USAGE,
                     "only the server CA is switched: the new %s issues from the start\n"
@@ -361,6 +423,9 @@ int ca_rotate(int argc, char **argv)
         {0, "switch", NULL, "the broker's certificate from the next server CA", OPTION_FLAG,
          &rotate.switch_over, 0, 0},
         {0, "retire", NULL, "trust the old one no more", OPTION_FLAG, &rotate.retire, 0, 0},
+        {0, "ask", NULL, "with --plan, --switch: ask the devices, over MQTT", OPTION_FLAG,
+         &rotate.ask, 0, 0},
+        {0, "as", "NAME", "the user who asks, an operator or admin", OPTION_TEXT, &rotate.as, 0, 0},
         {0, "another", NULL, "a further successor, while an old one is still trusted", OPTION_FLAG,
          &rotate.another, 0, 0},
         {0, "force", NULL, "go on although some are not ready: they are locked out", OPTION_FLAG,

@@ -23,10 +23,11 @@ for name in lamp pump; do
 done
 [ "$failures" = 0 ] || finish
 
+asked=
 rotate() { "$thimble" ca rotate server "$@"; }
 # planned NAME STATE, ...: what the rehearsal says of each.
 planned() {
-    rotate --plan >"$scratch/plan" || return 1
+    rotate --plan $asked >"$scratch/plan" || return 1
     cat "$scratch/plan"
     while [ $# -gt 0 ]; do
         grep -qE "^  $1 +(device|user) +$2\$" "$scratch/plan" || { echo "not: $1 $2"; return 1; }
@@ -73,18 +74,37 @@ check "it trusts both (I6)" anchors lamp "$old" "$new"
 check "pump is switched off and gets nothing" refused 27 "did not answer" \
     "$thimble" trust push --as alice pump "$scratch/both" -W 2
 check "the rehearsal tells them apart" planned lamp ready pump 'not yet'
+held=$home/devices/lamp/trust.bundle
+mv "$held" "$scratch/held"
+check "of a bundle that was pushed from elsewhere this directory knows nothing" planned lamp 'not yet'
+asked="--ask --as olga"
+check "the device itself does, and who is away is judged as before (--ask)" \
+    planned lamp 'ready, it says' pump 'not yet' alice ready
+mv "$scratch/held" "$held"
+asked=
+check "who asks must be said, where there are several users" refused 2 "who asks" rotate --plan --ask
+check "without --plan nobody is asked" refused 2 "goes with --plan" rotate --ask
 check "the switch is refused, and names who is not ready" refused 3 "1 would not know the broker.*pump" rotate --switch
 check "the broker has the certificate it had" test "$before" = "$(fingerprint "$home/broker/server.crt")"
 run_device pump "$scratch/pump.flash"
 pump=$running
 check "pump is switched on again" says pump '^connected' 20
-check "and gets it" push pump both
+cp "$scratch/both" "$home/devices/pump/trust.bundle"
+check "this directory may be wrong about it" planned pump ready
+asked="--ask --as olga"
+check "its own word counts" wait_for 10 planned pump 'not yet, it says'
+check "for the switch too" refused 3 "1 would not know the broker.*pump" rotate --switch --ask --as olga
+asked=
+check "pump gets the bundle" push pump both
 check "all are ready" planned lamp ready pump ready alice ready agent ready olga ready
 check "and the next step is said" grep -q 'Next: thimble ca rotate server --switch' "$scratch/plan"
 
 # ---- the switch ----
 cp "$home/broker/server.crt" "$scratch/old.crt"
-check "the switch" rotate --switch
+"$thimble" ca rotate server --plan --ask --as olga --json >"$scratch/plan.json"
+check "as JSON too" json "$scratch/plan.json" "(select count(*) from json_each(d, '\$.clients')
+    where json_extract(value, '\$.ready') and json_extract(value, '\$.says')) = 2"
+check "the switch, by what the devices say" rotate --switch --ask --as olga
 check "the broker's certificate is of the new CA" openssl verify -CAfile "$new" "$home/broker/server.crt"
 broker_again
 for name in lamp pump; do
@@ -124,4 +144,6 @@ broker_again
 for name in lamp pump; do
     check "with the new one $name is back by itself" wait_for 90 answers "$name"
 done
+stop_broker
+check "without a broker nobody can be asked" refused 11 "nothing listens" rotate --plan --ask --as olga
 finish
