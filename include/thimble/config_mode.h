@@ -49,6 +49,10 @@ struct th_config_mode_options {
      * zeros, and points into `text` or what lives for ever. NULL: none. */
     bool (*legacy)(void *ctx, const struct th_http_request *request, struct th_http_answer *answer,
                    char *text, size_t room, uint32_t now_ms);
+    /* A frame of POST /rpc with Authorization, from a client that has no session; empty: it is
+     * none. NULL: none. */
+    struct th_span (*legacy_rpc)(void *ctx, const struct th_http_request *request,
+                                 struct th_rpc_moment now, uint8_t *into, size_t room);
     void *legacy_ctx;
 };
 

@@ -83,4 +83,9 @@ struct th_legacy_http {
 bool th_legacy_http(void *ctx, const struct th_http_request *request, struct th_http_answer *answer,
                     char *text, size_t room, uint32_t now_ms);
 
+/* POST /rpc with the set-up code in Authorization, as the npm package mongoose-os-rpc can send it:
+ * for th_config_mode_options.legacy_rpc. Empty: this is none, or legacy.enable is off. */
+struct th_span th_legacy_rpc(void *ctx, const struct th_http_request *request,
+                             struct th_rpc_moment now, uint8_t *into, size_t room);
+
 #endif

@@ -125,6 +125,14 @@ enum th_local_code { TH_LOCAL_CODE_RIGHT, TH_LOCAL_CODE_WRONG, TH_LOCAL_CODE_WAI
 enum th_local_code th_local_session_code(struct th_local_session *session, struct th_span typed,
                                          uint32_t now_ms);
 
+/* A frame without a session, whose HTTP request has the set-up code in clear text: `field` is its
+ * Authorization, "Basic …" (RFC 7617), whose name says nothing. Counted as th_local_session_code()
+ * does; 401 or 429 where it is not right. The caller is local with the role of an admin, so that
+ * trust, enrolment and erasing still need a session. Empty: the field is none of these. */
+struct th_span th_local_session_clear(struct th_local_session *session, struct th_span field,
+                                      struct th_span bytes, struct th_rpc_moment now, uint8_t *into,
+                                      size_t room);
+
 /* Session.End; `ctx` is the session. */
 extern const struct th_rpc_method th_local_methods[1];
 

@@ -157,8 +157,12 @@ static void ask(struct th_config_mode *mode, const struct th_http_request *reque
 
     struct th_rpc_moment now = th_requests_now(requests, now_ms);
     if (same_name(request->path, "/rpc")) {
-        answer.body = th_local_session_take(&mode->session, body, request->body.len, now,
-                                            arena->answer, sizeof arena->answer);
+        if (mode->options.legacy_rpc && request->authorization.len > 0)
+            answer.body = mode->options.legacy_rpc(mode->options.legacy_ctx, request, now,
+                                                   arena->answer, sizeof arena->answer);
+        if (answer.body.len == 0)
+            answer.body = th_local_session_take(&mode->session, body, request->body.len, now,
+                                                arena->answer, sizeof arena->answer);
     } else {
         struct th_span method = th_span_of(request->path.at + 5, request->path.len - 5);
         enum th_rpc_code code =

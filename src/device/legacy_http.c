@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The legacy front in configuration mode: GET /?request=…, which acts for whoever knows the set-up
- * code. */
+/* The legacy front in configuration mode: GET /?request=… and POST /rpc without a session, which
+ * act for whoever knows the set-up code. */
 #include "device/legacy_parts.h"
 
 #define NAME_MAX_BYTES 32
@@ -54,4 +54,15 @@ bool th_legacy_http(void *ctx, const struct th_http_request *request, struct th_
     if (wanted == TH_LEGACY_GET_SENSORS)
         answer->content_type = "application/json";
     return true;
+}
+
+struct th_span th_legacy_rpc(void *ctx, const struct th_http_request *request,
+                             struct th_rpc_moment now, uint8_t *into, size_t room)
+{
+    const struct th_legacy_http *http = ctx;
+
+    if (!th_legacy_enabled(http->legacy))
+        return th_span_of(NULL, 0);
+    return th_local_session_clear(http->session, request->authorization, request->body, now, into,
+                                  room);
 }

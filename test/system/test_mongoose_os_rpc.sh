@@ -12,7 +12,7 @@ if [ "${1:-}" != within ]; then
     for own in "unshare -n" "unshare -rn"; do
         $own ip link set lo up 2>/dev/null && exec $own bash "$0" within
     done
-    echo "skip: 15 checks, for want of network namespaces"
+    echo "skip: 28 checks, for want of network namespaces"
     exit 0
 fi
 ip link set lo up || exit 1
@@ -24,7 +24,8 @@ check "people with passwords" sh -c "'$thimble' broker password op --role operat
     '$thimble' broker password guest --role viewer --to $scratch/guest.password >/dev/null"
 check "the device is enrolled" enrol_device garden "$flash"
 [ "$failures" = 0 ] || finish
-check "relays are wired" "$device" --flash "$flash" --set mode=mqtt --set zones.count=2 --set zones.pins=5,4
+"$device" --flash "$flash" --set mode=mqtt --set zones.count=2 --set zones.pins=5,4 >"$scratch/set.out" 2>&1
+check "relays are wired" test $? = 0
 run_device garden "$flash" --board "pins=$scratch/pins"
 says garden 'passed the trial' 20
 ask() { # CALLER, then a line a request on standard input
@@ -59,4 +60,45 @@ check "and switches nothing" grep -q '^error 403 ' <(line guest 2)
 echo wrong >"$scratch/nobody.password"
 PATIENCE_MS=3000 ask nobody </dev/null
 check "nobody without a password" grep -q '^no connection, ' "$scratch/nobody.out"
+end_device TERM
+
+# ---- over HTTP, in configuration mode: the set-up code as Basic authorisation of the address (legacy.enable) ----
+page_of() { sed -n 's|^the page is at http://\(.*\)/config$|\1|p' "$scratch/garden.out"; }
+serve() { # legacy.enable
+    "$device" --flash "$flash" --set mode=config --set "legacy.enable=$1" >/dev/null
+    run_device garden "$flash" --board "pins=$scratch/pins" --http 127.0.0.1:0
+    says garden '^the page is at' && page=$(page_of)
+}
+post() { # ADDRESS, then a line a request on standard input
+    timeout 40 node "$THIMBLE_SOURCE/test/mongoose-os-rpc/http.cjs" "http://$1/rpc" >"$scratch/http.out" 2>&1
+    cat "$scratch/http.out"
+}
+check "a page without the older front" serve false
+code=$(sed -n 's/^set-up code: //p' "$scratch/set.out")
+check "its code" test ${#code} = 19
+post "x:$code@$page" <<<'Sys.GetInfo'
+check "it takes no code in clear text" grep -q '^error 401 prove the set-up code first' "$scratch/http.out"
+end_device TERM
+check "a page with it" serve true
+post "x:$code@$page" <<'EOP'
+Sys.GetInfo
+Config.Set {"config":{"telemetry":{"interval_s":9}}}
+Zone.Status
+Config.Set {"config":{"mqtt":{"server":"evil.example"}}}
+Sys.FactoryReset
+No.Such
+EOP
+check "a result comes back" grep -q '^result {"id":"garden","product":"thimble"' <(line http 1)
+check "a setting is taken" test "$(line http 2)" = 'result {"trial":true}'
+check "and more is answered" grep -q '"zone":2,"on":false' <(line http 3)
+check "trust needs a session" grep -q '^error 403 whom the device trusts' <(line http 4)
+check "so does erasing" grep -q '^error 403 ' <(line http 5)
+check "errors keep code and message" grep -q '^error 404 no such method' <(line http 6)
+post "$page" <<<'Sys.GetInfo'
+check "without a code nothing" grep -q '^error 401 ' "$scratch/http.out"
+for _ in 1 2 3 4 5; do echo Sys.GetInfo; done | post "x:0000-0000-0000-0000@$page"
+check "with a wrong one nothing" test "$(grep -c '^error 401 the set-up code is wrong' "$scratch/http.out")" = 5
+post "x:$code@$page" <<<'Sys.GetInfo'
+check "wrong codes make it wait (F2)" grep -q '^error 429 ' "$scratch/http.out"
+check "and are told (F9)" test "$(grep -c 'refused: the set-up code is wrong$' "$scratch/garden.out")" = 5
 finish

@@ -149,6 +149,7 @@ static void set_page(struct machine *machine)
                                              .arena = &machine->lent.page,
                                              .page = &th_page,
                                              .legacy = th_legacy_http,
+                                             .legacy_rpc = th_legacy_rpc,
                                              .legacy_ctx = &machine->legacy_http};
 
     memcpy(options.ap, machine->point.config.address, sizeof options.ap);
