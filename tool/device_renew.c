@@ -21,13 +21,15 @@
 #include "requester.h"
 #include "term.h"
 
-#define NOBODY_LISTENS 0x10 /* MQTT 5.0 §3.4.2.1: no matching subscribers */
-#define LOOK_MS        1000 /* between two looks at one device */
-#define AWAY_MS \
-    10000 /* nobody has listened for so long: after a restart of the broker they come back */
-#define AT_ONCE      16 /* devices of a wave that are busy at one time */
-#define ANSWER_MS    10000
-#define ONLINE_FIRST 1500 /* retained statuses come right behind the subscription */
+#define NOBODY_LISTENS 0x10  /* MQTT 5.0 §3.4.2.1: no matching subscribers */
+#define LOOK_MS        1000  /* between two looks at one device */
+#define AWAY_MS        10000 /* nobody has listened for so long */
+/* The same behind a restart of the broker: devices wait before they try again, after three restarts
+ * as long as 8 s. */
+#define COMING_BACK_MS 20000
+#define AT_ONCE        16 /* devices of a wave that are busy at one time */
+#define ANSWER_MS      10000
+#define ONLINE_FIRST   1500 /* retained statuses come right behind the subscription */
 
 enum step {
     STEP_WAITS, /* for its turn */
@@ -306,6 +308,10 @@ static void published(struct renew *renew, const struct th_mqtt_ack *ack, uint32
 
 static void subscribed(struct renew *renew, uint32_t now)
 {
+    for (size_t i = renew->wave_from; renew->begun_ms != 0 && i < renew->wave_to; i++) {
+        if (renew->devices[i].step == STEP_BEFORE)
+            renew->devices[i].away_ms = now + COMING_BACK_MS;
+    }
     renew->up = true;
     if (renew->begun_ms == 0)
         renew->begun_ms = now | 1;

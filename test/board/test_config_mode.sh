@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Configuration mode on the emulated lx106: the page is served, the device is enrolled through it by
 # one command, connects over mutual TLS, and the page comes back. F1 F3 F12, in the budgets.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 images=$THIMBLE_SOURCE/build/lx106
 flash=$scratch/flash
 http=$(free_port)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The device as an image on the emulated lx106 against a real mosquitto: trials over resets, and the
 # power gone at seeded moments (20, 200 in full mode).
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 images=$THIMBLE_SOURCE/build/lx106
 flash=$scratch/flash
 export DEVICE_GEOMETRY=lx106

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A real broker, and devices that are processes with a file as their flash. Source it; end with `finish`.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 device=$THIMBLE_BUILD/ports/thimble-device
 enrol=$THIMBLE_BUILD/test/device_enrol

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # One device on one of two machines behind a real broker: a process with files as flash and pins
 # (linux), or the image for the emulated board (lx106). Set `machine`, source this, end with `finish`.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/garden.flash
 pins=$scratch/pins      # linux: the pins themselves
 pins_in=$scratch/pins-in pins_out=$scratch/pins-out

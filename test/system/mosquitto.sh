@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A mosquitto of our own with every kind of listener, CAs made by openssl, and our link against it.
 # Source it; end with `finish`.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 pki=$scratch/pki
 log=$scratch/mosquitto.log
 client=$THIMBLE_BUILD/test/link_client

@@ -9,7 +9,7 @@ if [ "${1:-}" != within ]; then
     echo "skip: 26 checks, for want of network namespaces"
     exit 0
 fi
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 mount -t tmpfs none /run 2>/dev/null # isc-dhcp-client keeps files there
 ip link set lo up
 unshare -n sleep 600 & # the network of whoever joins

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble broker agent against a real mosquitto: what it answers, what it refuses, and what it looks
 # after. Devices are mosquitto's own clients here (I5, F6, T15).
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 sql() { sqlite3 -cmd ".timeout 5000" "$home/registry.db" "$1"; }
 
 check "a broker with its authorities" set_the_stage

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The page in Chromium, in front of a real device: test/browser/page.mjs. npm brings what drives it.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 packages=$THIMBLE_BUILD/npm
 check "npm brings playwright-core and axe-core" "$THIMBLE_SOURCE/scripts/browser-packages" "$packages"
 check "there are authorities, and a broker that does not run" set_the_stage

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A blank device in configuration mode over real sockets: F1, F3, F4, F5, I1. The client is written
 # from docs/config-mode.md alone.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/blank.flash
 run_device blank "$flash" --http 127.0.0.1:0
 says blank '^the page is at'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A build with defaults of its own: checked by the schema, secrets refused (I3).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 build=$scratch/build
 object=CMakeFiles/thimble.dir/src/store/settings_schema.c.o
 

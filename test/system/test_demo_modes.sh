@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # scripts/demo --modes tells its story and leaves nothing behind: blank, page, MQTT mode, a zone, the page again,
 # with the settings as they were (F3).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 unset THIMBLE_HOME
 export TMPDIR=$scratch/tmp THIMBLE_BUILD
 mkdir "$TMPDIR"

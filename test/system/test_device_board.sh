@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What a board of Linux is made of: options that make none, chips and buses this machine does not have,
 # a converter in a directory laid out as sysfs is, and pins by hand over the console. R9, R10.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 device=$THIMBLE_BUILD/ports/thimble-device
 flash=$scratch/garden.flash
 pins=$scratch/pins

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble config with a real device process behind a real mosquitto: settings go on trial, their
 # author answers for them, and what would cut the device off is taken back.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/garden.flash
 check "a broker with its authorities" set_the_stage
 "$thimble" user add anna --role admin >/dev/null || exit 1

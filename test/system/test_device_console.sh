@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Requests over the serial console of a real device process, at the other end of a real PTY: frames
 # and lines for people beside each other, bad lines, changes that nobody can prove over MQTT. F1, R2.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 
 # Runs the device with its console on a PTY and plays a list of steps: text to send, what an answer
 # must hold (or "" for none). Prints what came.

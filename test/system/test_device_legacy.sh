@@ -2,7 +2,7 @@
 # The legacy front of a real device process behind a real mosquitto: answers byte for byte as the
 # sketch sent them, zones by "<zone> <seconds>", and what neighbours and viewers may not, tried with
 # delivery. F6, F11, R9.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/garden.flash
 pins=$scratch/pins
 mac=18fe34000001

@@ -3,8 +3,8 @@
 # role, bad and hostile ones, zones through hang, crash, reset and lost broker, settings on trial,
 # and each forbidden action of users and devices with its delivery watched (R9, R10, F6, F11).
 machine=${1:-linux}
-. "$THIMBLE_SOURCE/test/system/machine.sh"
-. "$THIMBLE_SOURCE/test/system/device_callers.sh"
+. "$THIMBLE_SOURCE/test/system/machine.sh" || exit 1
+. "$THIMBLE_SOURCE/test/system/device_callers.sh" || exit 1
 all_off() { pin 5 1 && pin 4 1 && pin 14 1; }
 times() { grep -c '^connected' "$scratch/garden.out"; }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble-device against a real mosquitto: enrolled, connected, changed on trial, and killed at any
 # moment (I1, I6, I11, T11).
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/lamp.flash
 check "a broker with its authorities" set_the_stage
 watch

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What a real device process says, read and followed by its owner through a real mosquitto; zones by
 # the short way. F9.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/garden.flash
 pins=$scratch/pins
 check "a broker with its authorities" set_the_stage

@@ -2,7 +2,7 @@
 # I7 against a real mosquitto and the agent: a device whose certificate has ended comes back by its birth
 # certificate, over TLS 1.2 and 1.3; an expired revocation list makes nobody renew; a revoked device gets
 # nothing; nobody gets a certificate in another's name. The authorities are as old as the certificates.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 sql() { sqlite3 -cmd ".timeout 5000" "$home/registry.db" "$1"; }
 ago() { faketime -f "-$1d" "${@:2}"; }
 issued() { sql "select count(*) from certificate where kind = 'ldevid' and common_name = '$1'"; }

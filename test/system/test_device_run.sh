@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble device run: the device as a child, its virtual pins as a table on a terminal that is given
 # back whatever happens, or as lines. R9: the device ends with whoever runs it, and all is off then.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 export LANG=C.UTF-8
 unset LC_ALL LC_CTYPE
 run=("$thimble" device run)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # docs/what-came-before.md: every clause names tests that are there, by their names, or says that it is open.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 page=$THIMBLE_SOURCE/docs/what-came-before.md
 
 # Each row's second cell as lines: FILE, a tab, NAME; or `open`; or `nothing`.

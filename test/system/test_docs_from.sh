@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of docs/from-*.md, run as they stand there, each page in a home of its own. Their ports are
 # exchanged for free ones, and what begins behind a broker waits until it is up.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 unset THIMBLE_HOME
 mkdir "$scratch/bin"
 ln -s "$thimble" "$scratch/bin/thimble"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # From a blank flash to a device in MQTT mode by one command, over its page's address or its serial
 # console, and back to its page: F1 F3 F12 I1. A real mosquitto, real processes.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 page() { sed -n 's/^the page is at \(http:.*\)\/config$/\1/p' "$scratch/$1.out" | tail -n 1; }
 blank() { # NAME options...: a blank device with its page, and its code in a file
     run_device "$1" "$scratch/$1.flash" --http 127.0.0.1:0 "${@:2}"

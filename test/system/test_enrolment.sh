@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # From nothing to an enrolled device by two files: thimble-device and thimble device enrol. I1 I2 I3
 # I4 I9 T11.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 device=$THIMBLE_BUILD/ports/thimble-device
 home=$THIMBLE_HOME
 outputs=$scratch/outputs # everything that either side has said

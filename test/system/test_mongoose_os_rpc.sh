@@ -16,7 +16,7 @@ if [ "${1:-}" != within ]; then
     exit 0
 fi
 ip link set lo up || exit 1
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 export NODE_PATH=$THIMBLE_BUILD/npm-mongoose-os-rpc/node_modules NODE_NO_WARNINGS=1
 flash=$scratch/garden.flash
 check "a broker with a listener for passwords" set_the_stage --plaintext-loopback 1883

@@ -2,7 +2,7 @@
 # Messages both ways between our link and mosquitto's own clients, over a real mosquitto: 3.1.1 and
 # 5.0, plain, one-way and mutual TLS, BearSSL and OpenSSL, QoS 0 to 2, retained, will, properties,
 # 10 MB.
-. "$THIMBLE_SOURCE/test/system/mosquitto.sh"
+. "$THIMBLE_SOURCE/test/system/mosquitto.sh" || exit 1
 make_pki
 start_broker || exit 1
 

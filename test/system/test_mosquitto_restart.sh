@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What QoS 1 and 2 promise when the broker restarts or is killed under load, and when the client is
 # killed. A killed mosquitto forgets what it had acknowledged: that is counted apart from what is ours.
-. "$THIMBLE_SOURCE/test/system/mosquitto.sh"
+. "$THIMBLE_SOURCE/test/system/mosquitto.sh" || exit 1
 make_pki
 start_broker || exit 1
 

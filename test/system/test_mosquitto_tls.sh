@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # TLS against a real mosquitto and OpenSSL's own server: resumption from both sides' view, small
 # records, identity, and connections that are half open.
-. "$THIMBLE_SOURCE/test/system/mosquitto.sh"
+. "$THIMBLE_SOURCE/test/system/mosquitto.sh" || exit 1
 make_pki
 start_broker || exit 1
 

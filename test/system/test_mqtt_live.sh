@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The session by itself against a real mosquitto: each version, each QoS, both directions.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 port=$(free_port)
 printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 20\n' "$port" >"$scratch/broker.conf"
 mosquitto -c "$scratch/broker.conf" >"$scratch/broker.log" 2>&1 &

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The page as it is built: its size, that the same files give the same bytes, that its policy names its script
 # and its style, and that its cryptography is that of docs/config-mode.md (F1).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 make() { sh "$THIMBLE_SOURCE/cmake/host/page.sh" "$1" "$2"; }
 make "$THIMBLE_SOURCE/web" "$scratch/page.c"
 cp -r "$THIMBLE_SOURCE/web" "$scratch/copy"

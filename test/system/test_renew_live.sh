@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Renewal with a real broker, a real agent and thimble-device: by itself, at will, in waves, while the
 # agent or the broker is away, and killed at any moment (I5, I11).
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 mode=${THIMBLE_TEST_MODE:-ci}
 sql() { sqlite3 -cmd ".timeout 5000" "$home/registry.db" "$1"; }
 start_agent() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The server CA's roll-over from its first step to its last with a real broker, an agent, a user and two
 # devices that run all the while, each step rehearsed before it is done (I6, O16).
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 check "a broker with its authorities" set_the_stage
 check "the agent's user" "$thimble" user add agent
 check "an admin" "$thimble" user add alice --role admin

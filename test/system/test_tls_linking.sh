@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What a BearSSL profile does not name is not linked.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 program=$THIMBLE_BUILD/test/tls_small
 nm "$program" >"$scratch/symbols"
 check "the smallest client runs" "$program"

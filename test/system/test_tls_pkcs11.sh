@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A key in a PKCS#11 token (SoftHSM through OpenSSL's engine pkcs11) proves who we are over TLS 1.2
 # and 1.3, and never leaves the token.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 export SOFTHSM2_CONF=$scratch/softhsm2.conf
 export PKCS11_MODULE_PATH=/usr/lib/softhsm/libsofthsm2.so
 mkdir "$scratch/tokens"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble ca backup and restore: one encrypted archive that openssl and tar open too, and that becomes
 # the state directory whole or not at all.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 unset THIMBLE_PASSPHRASE THIMBLE_PASSPHRASE_FILE
 archive=$scratch/thimble.backup

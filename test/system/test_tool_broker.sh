@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble broker run: a real mosquitto that only our devices and users can use. Delivery is what is
 # checked, as mosquitto denies in silence (F6, F8).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 export THIMBLE_HOME="$scratch/a home" # mosquitto's file must bear the space
 home=$THIMBLE_HOME
 port=$(free_port)

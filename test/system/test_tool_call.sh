@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble call against a real mosquitto and a responder made of mosquitto's own clients: answers,
 # refusals, silence, a broker that denies.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Every kind of certificate that thimble makes, as `openssl verify` and `openssl x509 -text` see it (T15).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 text() { # looked at once, unless the file is a newer one
     local seen=$scratch/text${1//\//_}

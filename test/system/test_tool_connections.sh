@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A user of several connections: thimble locks a free one, and when all are in use it says so instead of
 # taking another's place; a real mosquitto tells who came.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 "$thimble" ca init >/dev/null && "$thimble" broker init --no-proof --port "$(free_port)" --user-port "$(free_port)" \
     --recovery-port "$(free_port)" --bind 127.0.0.1 --host 127.0.0.1 >/dev/null &&

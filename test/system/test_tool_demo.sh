@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble demo tells the whole story on a real mosquitto, and leaves nothing behind.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 export TMPDIR=$scratch/tmp
 mkdir "$TMPDIR"
 unset THIMBLE_HOME

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What the tool says of itself holds together: help, man pages, completion, exit codes, installation.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 man=$THIMBLE_SOURCE/docs/man
 export PATH=$THIMBLE_BUILD/tool:$PATH
 
@@ -97,7 +97,7 @@ commands() {
 check "and every command" commands
 
 # Completion, as bash would call it.
-. "$THIMBLE_SOURCE/tool/completion/thimble.bash"
+. "$THIMBLE_SOURCE/tool/completion/thimble.bash" || exit 1
 completes() { # EXPECTED words...: the last word is what is being completed
     local expected=$1
     shift
@@ -114,7 +114,7 @@ check "short flags are completed" completes -t thimble pub -
 check "names of devices are completed" completes lamp thimble pub --as la
 check "names of users are completed" completes alice thimble sub --as ""
 check "roles are completed" completes operator thimble user add x --role op
-. "$THIMBLE_SOURCE/tool/completion/thimble-device.bash"
+. "$THIMBLE_SOURCE/tool/completion/thimble-device.bash" || exit 1
 device_completes() { # EXPECTED words...
     local expected=$1
     shift

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble doctor: faults are planted one at a time, for real; it must name the cause, or say that it does
 # not know. A wrong cause counts as two misses; at most two misses are allowed in all.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 planted=0 right=0 unknown=0 misses=0
 names_the_cause() { [ "$misses" -le 2 ] && [ "$planted" -ge 30 ]; }

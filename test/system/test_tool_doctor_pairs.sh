@@ -3,7 +3,7 @@
 # that mends it, or says that it does not know and shows evidence of one. A wrong cause counts as two
 # misses, "nothing is wrong" as one; at most one miss is borne. Nothing here is taken from what
 # doctor looks at: the words are those by which a person would name each fault.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 good=$scratch/good
 planted=() # processes that are part of a fault
 misses=0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The broker where it is to stay: in one directory for a router, under systemd, restarted, with a large
 # fleet; and the topics of older programs for the devices that asked for them (F6, I8).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What a kill, a full disk, a read-only one and a wrong clock leave behind: the old state or the new one,
 # never half, and the same command again finishes. strace kills at one system call after another.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 unset THIMBLE_PASSPHRASE THIMBLE_PASSPHRASE_FILE
 mode=${THIMBLE_TEST_MODE:-ci}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble flash inspect: a device's flash for people, without a secret (I1), whatever is on it (R2).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 image=$scratch/lamp.flash
 "$thimble" ca init >/dev/null && "$thimble" broker init --no-proof --host 127.0.0.1 >/dev/null &&
     "$thimble" device enrol lamp >/dev/null && "$thimble" user add alice >/dev/null &&

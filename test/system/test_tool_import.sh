@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble ca import: authorities made by easy-rsa and by `openssl ca`, real ones, become a device CA
 # with their full index alone (F7, T15); openssl judges the lists, a real mosquitto who gets in.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 unset THIMBLE_PASSPHRASE THIMBLE_PASSPHRASE_FILE
 port=$(free_port)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The authorities' keys under a pass phrase, and in a PKCS#11 token; openssl judges.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 unset THIMBLE_PASSPHRASE THIMBLE_PASSPHRASE_FILE
 phrase="correct horse battery"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble label: a camera reads the QR code, and it joins the access point that the code gives.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 device=$THIMBLE_BUILD/ports/thimble-device
 "$device" --flash "$scratch/lamp.flash" >"$scratch/said" 2>&1 &
 made=$!

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble pub, sub and tls against a real mosquitto and its clients, and against bad files and bad
 # servers: each error names file, flag or layer, and the next step.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

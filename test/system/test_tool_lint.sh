@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble broker lint: nothing in what broker init makes; each usual mistake, at its line, with a fix.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 pki=$scratch/pki
 mkdir "$pki"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # An independent MQTT client, npm's `mqtt` as Debian packages it, works with a user's certificate, over TLS
 # and over WebSocket, and is held to the user's rights (F6, F8, I8).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 export NODE_PATH=/usr/share/nodejs
 home=$THIMBLE_HOME
 port=$(free_port)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble broker init --one-way and --plaintext-loopback: passwords instead of certificates, held to
 # the same rights; limits; what broker init says of the machine it runs on (F6, F8).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble profile: AWS IoT Core, with a server that insists on SNI, ALPN and a certificate as its port 443
 # does; and the one authority that a public broker needs out of a whole system's store.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 pki=$scratch/pki
 mkdir "$pki"
 cd "$scratch" || exit 1

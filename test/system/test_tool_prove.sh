@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble broker prove: it says that a good broker is good, and for each thing that can be wrong with
 # one it names the statement that does not hold (F6, F8, I8).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

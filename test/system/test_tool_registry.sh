@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The registry of every older version is brought up to date, whole or not at all; a newer one is
 # left alone.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 sql() { sqlite3 "$home/registry.db" "$1"; }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble device enrol --csr: requests made elsewhere, the good and the bad (I1, I2, F7).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 away=$scratch/device
 mkdir "$away"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Revocation and replacement: thimble's lists judged by openssl, its rights by what a real mosquitto
 # delivers (I8); and what a full disk leaves behind. test_tool_revoke_attack.sh has the attacker.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

@@ -2,7 +2,7 @@
 # A device that was stolen, and a user who was let go, try everything they know (I8): live and stored
 # connections, certificates, TLS sessions of each kind, other names, wills and what they had retained,
 # over every listener. A real mosquitto, thimble-device, openssl and mosquitto's own clients.
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 websockets=$(free_port)
 loopback=$(free_port)
 mode=${THIMBLE_TEST_MODE:-ci}

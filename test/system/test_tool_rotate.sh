@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble ca export and ca rotate: openssl judges the files, a real mosquitto who gets in at each step
 # of an exchange of anchors (I6: two valid at once).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 port=$(free_port)
 user_port=$(free_port)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble ca, broker init, device enrol, user add; openssl and sqlite3 judge what they make.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 
 text() { openssl x509 -in "$1" -noout -text; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble trust: update keys and the bundles they sign, judged by openssl (I6, O16).
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 home=$THIMBLE_HOME
 update=$home/update
 "$thimble" ca init --name Garden >/dev/null || exit 1

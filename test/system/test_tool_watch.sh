@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # thimble watch against a real mosquitto: lines for programs, a table on a terminal.
-. "$THIMBLE_SOURCE/test/system/tool.sh"
+. "$THIMBLE_SOURCE/test/system/tool.sh" || exit 1
 port=$(free_port)
 user_port=$(free_port)
 "$thimble" ca init --name Test >/dev/null && "$thimble" broker init --no-proof --recovery-port 0 \

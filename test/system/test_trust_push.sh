@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # thimble trust push to a real device: what it takes, what it refuses, what it takes back, and how
 # keys are rolled (I6, O16, F6).
-. "$THIMBLE_SOURCE/test/system/device.sh"
+. "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
 flash=$scratch/lamp.flash
 check "a broker with its authorities" set_the_stage
 "$thimble" user add alice --role admin >/dev/null

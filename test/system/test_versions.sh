@@ -3,7 +3,7 @@
 # test/next is that version: further settings, further kinds of records in the log and among the
 # identities, items in the history that this one does not know. Both really run over one flash.
 machine=${1:-linux}
-. "$THIMBLE_SOURCE/test/system/machine.sh"
+. "$THIMBLE_SOURCE/test/system/machine.sh" || exit 1
 next=$THIMBLE_BUILD/ports/thimble-device-next
 talkers=()
 
