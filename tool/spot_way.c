@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames to a device and back: POST /rpc, or a line on a terminal. */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "exits.h"
+#include "mdns.h"
 #include "spot.h"
 #include "term.h"
 
@@ -108,22 +110,46 @@ static int connect_one(const struct addrinfo *to, int64_t until_ms)
     return -1;
 }
 
-static int dial(const struct spot_way *way, int *fd, int64_t until_ms)
+static int look_up(const char *name, const char *port, struct addrinfo **found)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    char text[INET_ADDRSTRLEN];
+    struct in_addr address;
+    int error = getaddrinfo(name, port, &hints, found);
+    if (error == 0 || !mdns_find(name, &address))
+        return error;
+    return getaddrinfo(inet_ntop(AF_INET, &address, text, sizeof text), port, &hints, found);
+}
+
+/* A device changes its name in .local while it is enrolled, and its address is its own under every
+ * name. */
+static void keep_address(struct spot_way *way, const char *name, const struct addrinfo *at)
+{
+    struct sockaddr_in to;
+    if (at->ai_family != AF_INET || !mdns_is_local(name))
+        return;
+    memcpy(&to, at->ai_addr, sizeof to);
+    inet_ntop(AF_INET, &to.sin_addr, way->host, sizeof way->host);
+}
+
+static int dial(struct spot_way *way, int *fd, int64_t until_ms)
+{
     struct addrinfo *found = NULL;
     char name[sizeof way->host];
     snprintf(name, sizeof name, "%s", way->host[0] == '[' ? way->host + 1 : way->host);
     name[strcspn(name, "]")] = '\0';
-    int error = getaddrinfo(name, way->port, &hints, &found);
+    int error = look_up(name, way->port, &found);
     if (error != 0)
         return fail(EXIT_NAME,
                     "%s has no address: %s\ngive the address itself, such as "
                     "http://192.168.4.1",
                     name, gai_strerror(error));
     *fd = -1;
-    for (const struct addrinfo *at = found; at && *fd < 0; at = at->ai_next)
+    for (const struct addrinfo *at = found; at && *fd < 0; at = at->ai_next) {
         *fd = connect_one(at, until_ms);
+        if (*fd >= 0)
+            keep_address(way, name, at);
+    }
     int why = errno;
     freeaddrinfo(found);
     if (*fd >= 0)

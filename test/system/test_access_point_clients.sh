@@ -6,7 +6,7 @@ if [ "${1:-}" != within ]; then
     for own in "unshare -nm" "unshare -rnm"; do
         $own true 2>/dev/null && exec $own bash "$0" within
     done
-    echo "skip: 26 checks, for want of network namespaces"
+    echo "skip: 29 checks, for want of network namespaces"
     exit 0
 fi
 . "$THIMBLE_SOURCE/test/system/device.sh" || exit 1
@@ -136,6 +136,15 @@ EOP
 check "asked in the group it answers in the group (RFC 6762 §6)" test "$(multicast 5353)" = "group 0000 192.168.4.1 5353"
 check "a simple resolver is answered directly (§6.7)" test "$(multicast 0)" = "sender 1234 192.168.4.1 5353"
 
+# ---- thimble device enrol by that name: the system's resolver there knows no multicast DNS ----
+check "a broker with its authorities" set_the_stage
+cat "$scratch/none.out" "$scratch/blank.out" | sed -n "s/^set-up code: //p" >"$scratch/blank.code"
+join getent hosts thimble.local >/dev/null && echo "the system's resolver finds it by itself"
+enrol_by() { join timeout 60 "$thimble" device enrol lamp "http://$1" --code-file "$scratch/blank.code" --stay; }
+check "a name that nobody has is told within seconds" refused 10 "other.local has no address" enrol_by other.local
+check "nothing was issued for it" not test -e "$home/devices/lamp"
+check "its name is enough to enrol it" enrol_by thimble.local
+
 # ---- any bytes ----
 join timeout 20 python3 - <<'EOP'
 import random, socket
@@ -151,7 +160,6 @@ check "it still answers after 3,000 packets of any bytes" test "$(ask +short sti
 listening() { ss -Hlun | grep -E ':(53|67|5353) '; }
 check "three ports are open" test "$(listening | wc -l)" = 3
 end_device TERM
-check "a broker with its authorities" set_the_stage
 rm -f "$flash"
 check "the device is enrolled" enrol_device garden "$flash"
 "$device" --flash "$flash" --set mode=mqtt >/dev/null
