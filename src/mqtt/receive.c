@@ -222,8 +222,10 @@ static unsigned dispatch(struct th_mqtt *mqtt, uint8_t first, struct th_reader *
     memset(event, 0, sizeof *event);
     if (type == TH_PUBLISH >> 4)
         return on_publish(mqtt, first, reader, event);
-    if ((version->packets >> type & 1) == 0 &&
-        (TH_WRONG(packet_type_reserved, true) || TH_WRONG(packet_type_direction, true)))
+    bool known = (version->packets >> type & 1) != 0;
+    if (TH_WRONG(packet_type_reserved, !known))
+        return TH_STEP_ON;
+    if (TH_WRONG(packet_type_direction, !known))
         return TH_STEP_ON;
     if (type < TH_PINGRESP >> 4)
         mqtt->rx_id = th_read_u16(reader);
